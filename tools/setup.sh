@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 kind=${1:?kind}
 sanitize=(-Db_sanitize=address,undefined -Db_lundef=false)
 case $kind in
-release) set -- --buildtype=release -Db_pie=true ;;
+release) set -- --buildtype=release ;;
 dev)     set -- -Dwerror=true ;;
 asan)    set -- -Dwerror=true "${sanitize[@]}" ;;
 clang)   set -- -Dwerror=true; export CC=clang ;;
