@@ -40,7 +40,7 @@ BREAKS = [
     ('no last newline', form, {'src/base/x.c': 'int x;'}, 'no newline at the end'),
     ('a machine path', form, {'README.md': 'see /wo' + 'rk/main\n'}, 'path of one machine'),
     ('a leftover', form, {'src/base/x.c': '/* TO' + 'DO */\n'}, 'leftover'),
-    ('a foreign host', form, {'README.md': 'see https://packages.example.net/x\n'}, '"packages.example.net" is not in'),
+    ('a foreign host', form, {'README.md': 'see http' + 's://packages.nowhere.zz/x\n'}, '"packages.nowhere.zz" is not in'),
     ('a command that is no target', documents, {'README.md': 'Type `make everything`.\n'}, '"make everything" is no target'),
     ('a command in a block', documents, {'README.md': 'Type\n\n    make all\n'}, '"make all" is no target'),
     ('a path that is not there', documents, {'README.md': 'See `src/net/gone.h`.\n'}, '"src/net/gone.h"'),
