@@ -162,6 +162,8 @@ class Model:
             while defs[d['lineage'][-1]]['parent']:
                 d['lineage'].append(defs[d['lineage'][-1]]['parent'])
             d['base'] = d['lineage'][-1]
+            if version == 'v1' and d['name'] in self.defs['v2'] and d['base'] != 'environment':
+                d['base'] = self.defs['v2'][d['name']]['base']  # v1 does not show genericObject, but register is one
         for d in defs.values():
             d['link_rows'] = derive_links(defs, d)
 
