@@ -24,9 +24,8 @@ archive() {
 
 # The packages that own the shared libraries drover-server loads.
 depends() {
-        ldd build/bin/drover-server | grep -oE '/[^ ]+' | while read -r lib; do
-                dpkg-query -S "$(readlink -f "$lib")" 2>/dev/null | head -n 1 | cut -d: -f1
-        done | sort -u | sed 's/^libc6$/libc6 (>= 2.36)/' | paste -sd, | sed 's/,/, /g'
+        tools/libraries.sh build/bin/drover-server | cut -d' ' -f2 | grep -vx -e - | sort -u |
+                sed 's/^libc6$/libc6 (>= 2.36)/' | paste -sd, | sed 's/,/, /g'
 }
 
 package() {

@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 kind=${1:?kind}
-sanitize=(-Db_sanitize=address,undefined -Db_lundef=false)
+sanitize=("-Db_sanitize=address,undefined" -Db_lundef=false)
 case $kind in
 release) set -- --buildtype=release ;;
 dev)     set -- -Dwerror=true ;;

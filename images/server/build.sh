@@ -23,13 +23,12 @@ ln -s usr/bin "$root/bin"
 ln -s usr/lib "$root/lib"
 ln -s usr/lib64 "$root/lib64"
 mkdir -p "$root/usr/lib" "$root/usr/lib64"
-ldd build/bin/drover-server | grep -oE '/[^ ]+' | sort -u | while read -r lib; do
+tools/libraries.sh build/bin/drover-server | while read -r lib package; do
         to=$root/usr/${lib#/usr/}
         case $lib in /usr/*) ;; *) to=$root/usr$lib ;; esac
         mkdir -p "$(dirname "$to")"
         install -m 755 "$(readlink -f "$lib")" "$to"
-        package=$(dpkg-query -S "$(readlink -f "$lib")" 2>/dev/null | head -n 1 | cut -d: -f1 || true)
-        if [ -n "$package" ] && [ -e "/usr/share/doc/$package/copyright" ]; then
+        if [ -e "/usr/share/doc/$package/copyright" ]; then
                 mkdir -p "$root/usr/share/doc/$package"
                 install -m 644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
         fi
