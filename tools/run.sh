@@ -5,7 +5,7 @@
 # same state back. ONCE=1 takes all down by itself after the stack has been shown (what a test does).
 # DROVER_RUN_LISTEN (127.0.0.1) and DROVER_RUN_PORT (8080, or the next free one, then the same again) move the server.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 hosts=${HOSTS:-3}
 listen=${DROVER_RUN_LISTEN:-127.0.0.1}
