@@ -29,8 +29,13 @@ static inline void dr_closep(int *fd) {
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n)       (UINT64_C(1) << (n))
-#define MIN(a, b)    ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ < b_ ? a_ : b_; })
-#define MAX(a, b)    ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ > b_ ? a_ : b_; })
+#define DR_NAME_(x, n) x##n
+#define DR_NAME(x, n) DR_NAME_(x, n)
+/* Each use has its own names, so that one may stand inside another without shadowing. */
+#define DR_PICK(a, op, b, n) ({ __auto_type DR_NAME(a_, n) = (a); __auto_type DR_NAME(b_, n) = (b); \
+                                DR_NAME(a_, n) op DR_NAME(b_, n) ? DR_NAME(a_, n) : DR_NAME(b_, n); })
+#define MIN(a, b)    DR_PICK(a, <, b, __COUNTER__)
+#define MAX(a, b)    DR_PICK(a, >, b, __COUNTER__)
 #define container_of(ptr, type, member) ((type *) ((char *) (ptr) - offsetof(type, member)))
 #define DR_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define DR_UNUSED    __attribute__((unused))
