@@ -32,7 +32,7 @@ TEST(references_split_into_server_path_tag_and_digest) {
 TEST(text_that_is_no_reference_is_refused) {
         static const char *const rows[] = {
                 "", ":tag", "a:", "Nginx", "a/B", "a//b", "a/", "/a", "a b", "-a", "a-", "a..b", "a:t/x:", "a:.t", "a@", "a@sha256:12",
-                "a@sha256:" HEX64 "0", "a@:" HEX64, "a$b", "re g.io/x",
+                ("a@sha256:" HEX64 "0"), ("a@:" HEX64), "a$b", "re g.io/x",
         };
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
                 struct dockerref r = { .tag = "kept" };
