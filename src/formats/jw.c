@@ -49,7 +49,7 @@ static void put_double(struct sbuf *b, double v) {
                         break;
         }
         if (!strpbrk(t, ".e"))
-                strcat(t, ".0");                /* stays a double when read again */
+                memcpy(t + strlen(t), ".0", sizeof ".0");       /* stays a double when read again */
         put(b, t, strlen(t));
 }
 
