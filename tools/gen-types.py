@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from gen_types_links import derive_links  # noqa: E402
 
@@ -249,7 +250,7 @@ class Writer:
 
         def roles_with(key):
             return {r for r in visible if (diff.get(r) or {}).get(key, f.get(key, False))}
-        flags = [c for k, c in (('unique', 'FF_UNIQUE'), ('updateRunsProcess', 'FF_UPDATE_PROCESS'), ('transform', 'FF_TRANSFORM'))
+        flags = [c for k, c in (('unique', 'FF_UNIQUE'), ('updateRunsProcess', 'FF_UPDATE_PROCESS'))
                  if f.get(k)]
         if f.get('includeInList', True):
             flags.append('FF_IN_LIST')

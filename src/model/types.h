@@ -38,9 +38,8 @@ struct field_rule {
 enum field_flags {
         FF_UNIQUE         = 1 << 0,             /* per type among rows that are not removed */
         FF_UPDATE_PROCESS = 1 << 1,             /* a PUT that changes it schedules the update process */
-        FF_TRANSFORM      = 1 << 2,             /* stored in another form (hashed, encrypted) */
-        FF_IN_LIST        = 1 << 3,             /* printed; without it the field is write-only */
-        FF_INTERNAL       = 1 << 4,             /* also named in internal-fields.txt */
+        FF_IN_LIST        = 1 << 2,             /* printed; without it the field is write-only */
+        FF_INTERNAL       = 1 << 3,             /* also named in internal-fields.txt */
 };
 
 /* The six role sets are bits 1 << enum role. */
