@@ -7,7 +7,8 @@
 # Nothing is removed or upgraded on purpose, recommended packages stay out, no service is started. It asks first when a
 # person is at the terminal; YES=1 skips the question. A Docker engine that is already there is used, whatever package it
 # came from: docker.io conflicts with docker-ce, so it is installed only when there is no dockerd at all.
-set -eu
+set -euo pipefail
+sbin=${DROVER_DEPS_SBIN:-/usr/sbin}         # a test's own folder
 
 # One list; a group is a line.
 DROVER_DEPS='
@@ -30,7 +31,7 @@ packages_of() {
         done | sed '/^$/d' | sort -u
 }
 
-has_engine() { command -v dockerd >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || [ -x /usr/local/bin/dockerd ]; }
+has_engine() { command -v dockerd >/dev/null 2>&1 || [ -x "$sbin/dockerd" ]; }
 
 # Reads package names, writes those that are not installed.
 missing_of() {
@@ -99,7 +100,7 @@ if [ "${YES:-}" != 1 ] && [ -t 0 ] && [ -t 1 ]; then
 fi
 
 # Package scripts ask this file before they start a service. One that is already there is the administrator's and stays.
-policy=/usr/sbin/policy-rc.d
+policy=$sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod 755 "$policy"
