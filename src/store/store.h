@@ -19,7 +19,7 @@ enum store_op_kind { STORE_PUT, STORE_DELETE, STORE_HISTORY, STORE_BLOB_PUT, STO
 
 struct store_op {
         enum store_op_kind kind;
-        const char *table;              /* static storage: "instance", "processInstance"; meta: the key (owned by the batch's text) */
+        const char *table;              /* static storage: "instance", "processInstance"; meta: the key, copied by the batch */
         int64_t id;
         int64_t account_id;             /* history: filter; 0 none */
         int64_t at_ms;                  /* history: wall clock of the end, for retention */
@@ -40,6 +40,7 @@ enum store_result { STORE_OK = 0, STORE_FAILED = -1, STORE_FATAL = -2 };
 
 struct store_stats { uint64_t commits, failed, rows, bytes; };
 
+enum { STORE_HISTORY_LIMIT_MAX = 3000 };
 struct store_history_query {
         const char *table;              /* static storage */
         int64_t account_id;             /* 0: any */
@@ -48,33 +49,36 @@ struct store_history_query {
         bool descending;
         unsigned limit;                 /* 1 to 3000 */
 };
-/* Called once per row in order, then once with body NULL and err set on failure. Bytes are borrowed. */
+/* Called once per row in order. Table and bytes are borrowed; body[len] is 0. */
 typedef void store_row_fn(void *arg, const char *table, int64_t id, int64_t account_id, const char *body, size_t len);
 
 struct store;
 struct store_ops {
-        /* All called on the owner's thread. */
+        /* All called on the owner's thread. load: meta first, then blobs, then live records, each by table and id; callbacks may be
+         * NULL. To be called before the first submit. */
         int (*load)(struct store *s, store_row_fn *live, store_row_fn *blob, void (*meta)(void *arg, const char *key, const char *value),
                     void *arg, struct dr_error *err);
         void (*submit)(struct store *s, struct store_batch *b);                 /* takes b */
         /* Delivers finished batches in order: fn(arg, seq, result, message). Never blocks. */
         void (*poll)(struct store *s, void (*fn)(void *arg, uint64_t seq, enum store_result r, const char *message), void *arg);
-        void (*wait)(struct store *s);                                          /* blocks until nothing is in flight */
+        void (*wait)(struct store *s);                                          /* blocks until nothing is in flight: poll has all */
         void (*recover)(struct store *s);                                       /* after a failure was handled */
-        /* Runs off the owner's thread; fn and then done are called from store_poll() on the owner's thread. */
+        /* Runs off the owner's thread and sees every batch submitted before; fn and then done are called from poll() on the owner's
+         * thread. done's result: 0, -EIO with a message, or -ECANCELED from close(). */
         void (*history)(struct store *s, const struct store_history_query *q, store_row_fn *fn,
                         void (*done)(void *arg, int result, const char *message), void *arg);
         int64_t (*history_max_id)(struct store *s, const char *table);          /* at load: highest id ever in history; 0 none */
-        /* Deletes history of a table older than at_ms, or beyond max_rows newest rows (0: no cap). Asynchronous, best effort. */
+        /* Deletes history of a table older than before_ms, or beyond the max_rows newest rows (0: no cap), but never the newest row:
+         * history_max_id() must not go back. Asynchronous, best effort. */
         void (*history_trim)(struct store *s, const char *table, int64_t before_ms, uint64_t max_rows);
         int (*backup)(struct store *s, const char *path, struct dr_error *err); /* online copy; -ENOSYS where there is none */
         struct store_stats (*stats)(const struct store *s);
-        void (*close)(struct store *s);                                         /* commits what is in flight, then frees s */
+        void (*close)(struct store *s);         /* commits what is in flight, then frees s; answers not yet polled are dropped */
 };
 struct store {
         const struct store_ops *ops;
         uint64_t epoch;                 /* of this opening: rises with each open, never 0 */
-        void (*wake)(void *arg);        /* called from another thread when store_poll() has something; may be NULL */
+        void (*wake)(void *arg);        /* any thread: poll() has something; may be NULL; set before the first call of an op */
         void *wake_arg;
 };
 
@@ -87,7 +91,7 @@ struct mem_disk;
 struct mem_disk *mem_disk_new(void);
 void mem_disk_free(struct mem_disk *d);
 struct store *store_open_mem(struct mem_disk *disk);
-/* Faults: the n-th commit from now (1 = next) fails with this result; with kill, it and all later ones neither happen nor answer
+/* Calls wake from inside submit(). Faults: the n-th commit from now (1 = next) fails with this result; with kill, it and all later ones neither happen nor answer
  * (the process is thought dead: reopen the disk), after = true: the commit happens but its answer is lost. n = 0 clears. */
 void mem_store_fault(struct store *s, uint64_t n, enum store_result result, bool kill, bool after);
 uint64_t mem_disk_commits(const struct mem_disk *d);    /* commits that reached the disk so far */
