@@ -40,8 +40,8 @@ def deps(arguments=(), installed=(), root=True, debian=True, engine=False, apt=0
             script('dpkg-query', 'for p; do :; done; case " %s $(/usr/bin/cat %s/now 2>/dev/null) " in *" $p "*) echo installed;; *) exit 1;; esac'
                    % (' '.join(installed), folder))
             script('apt-get', 'echo "$@" >>%s/apt\n[ -x %s/policy-rc.d ] || echo "services may start" >>%s/apt\ncase "$*" in *simulate*|update*) exit %d;; esac\n'
-                   'for p; do case $p in -*|install) ;; *) echo "$p" >>%s/now.l;; esac; done; /usr/bin/tr "\\n" " " <%s/now.l >%s/now\n'
-                   % (folder, folder, folder, apt, folder, folder, folder))
+                   'for p; do case $p in -*|install) ;; docker.io) : >%s/dockerd; chmod +x %s/dockerd;; *) echo "$p" >>%s/now.l;; esac; done; /usr/bin/tr "\\n" " " <%s/now.l >%s/now\n'
+                   % ((folder,) * 3 + (apt,) + (folder,) * 5))
         if engine:
             script('dockerd', 'exit 0')
         done = subprocess.run(['/bin/bash', os.path.join(ROOT, 'tools/deps.sh')] + list(arguments), env={'PATH': folder, 'DROVER_DEPS_SBIN': folder}, text=True,
