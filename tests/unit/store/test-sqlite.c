@@ -216,6 +216,30 @@ TEST(a_failed_sync_in_a_checkpoint_is_fatal) {
         fix_done(&f);
 }
 
+TEST(a_full_disk_that_stops_the_shared_index_from_growing_fails_its_batch_only) {
+        struct fix f = fix_new(KIND_SQLITE);
+        submit_put(&f, 1, "instance", 1, "x");
+        fix_poll(&f);
+        faulty_vfs_arm(FAULT_SHM, 1, true);
+        struct store_batch *b = store_batch_new(2);
+        size_t len = 18 << 20;          /* more pages than the first part of the index holds (4062) */
+        char *big = dr_xmalloc(len);
+        memset(big, 'x', len);
+        store_batch_add(b, STORE_PUT, "instance", 200, 0, 0, big, len);
+        submit(&f, b);
+        fix_poll(&f);
+        CHECK(faulty_vfs_was_hit());
+        CHECK_INT(f.results.v[1], ==, STORE_FAILED);
+        faulty_vfs_clear();
+        f.store->ops->recover(f.store);
+        submit_put(&f, 3, "instance", 3, "y");
+        fix_poll(&f);
+        fix_reopen(&f);
+        auto_free char *text = dump(&f);
+        CHECK_STR(text, ==, "instance 1 x\ninstance 3 y\n");
+        fix_done(&f);
+}
+
 TEST(a_full_file_system_is_an_error_until_space_is_freed_without_a_reopen) {
         AUTO(remove_dir) char *dir = make_dir();
         if (mount("drover-test", dir, "tmpfs", MS_NOSUID | MS_NODEV, "size=2m") < 0) {
