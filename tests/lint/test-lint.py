@@ -9,6 +9,7 @@ import calls            # noqa: E402
 import documents        # noqa: E402
 import form             # noqa: E402
 import rooms            # noqa: E402
+import scripts          # noqa: E402
 
 GOOD = {
     'ARCHITECTURE.md': '# A\n\n| room | holds | may use |\n|---|---|---|\n| `src/base` | b |  |\n| `src/net` | n | `base` |\n| `src/server` | s | `base`, `net` |\n',
@@ -44,6 +45,9 @@ BREAKS = [
     ('a command that is no target', documents, {'README.md': 'Type `make everything`.\n'}, '"make everything" is no target'),
     ('a command in a block', documents, {'README.md': 'Type\n\n    make all\n'}, '"make all" is no target'),
     ('a path that is not there', documents, {'README.md': 'See `src/net/gone.h`.\n'}, '"src/net/gone.h"'),
+    ('a broken shell script', scripts, {'tools/x.sh': '#!/bin/sh\nif true; then\n'}, 'tools/x.sh: '),
+    ('a broken Python file', scripts, {'tools/x.py': 'def f(:\n'}, 'tools/x.py:1: '),
+    ('a script that cannot be started', scripts, {'tools/x.sh': '#!/bin/sh\ntrue\n'}, 'not executable'),
     ('a dead link', documents, {'README.md': 'See [it](docs/gone.md).\n'}, 'links to "docs/gone.md"'),
 ]
 
@@ -59,7 +63,7 @@ def findings(module, changes):
 
 def main():
     passed = failed = 0
-    for module in (rooms, calls, form, documents):
+    for module in (rooms, calls, form, documents, scripts):
         found = findings(module, {})
         if found:
             print('%s finds fault with a good tree: %s' % (module.__name__, found))
