@@ -1,0 +1,48 @@
+/* client.h: talks to one Docker Engine over its unix socket: finds it, negotiates the API version, watches its health, its restarts
+ * and its events, and makes calls with deadlines. An engine that hangs or is gone fails calls and is reported; it blocks nothing else.
+ *
+ * Loop thread only. Callbacks never come from inside a call of yours, and none comes after docker_free() or a cancel. */
+#pragma once
+#include "net/http_client.h"
+#include "node/docker/message.h"
+
+struct docker;
+struct docker_watch {
+        /* healthy turned, or the engine was restarted while we looked away. message: why not, or "". */
+        void (*on_health)(bool healthy, const char *message, void *arg);
+        /* The events stream is open: what happened before must be looked for. */
+        void (*on_connected)(void *arg);
+        void (*on_event)(const struct docker_event *e, void *arg);
+};
+/* socket_path: as in "unix:///run/docker.sock" without the scheme. watch is borrowed: static. */
+int docker_new(struct loop *l, const char *socket_path, const struct docker_watch *watch, void *arg, struct docker **ret, struct dr_error *err);
+struct docker *docker_free(struct docker *d);           /* NULL is fine; cancels all calls; returns NULL */
+void docker_start(struct docker *d);                    /* looks for the engine and keeps looking */
+
+bool docker_is_healthy(const struct docker *d);
+const char *docker_health_message(const struct docker *d);
+const struct docker_version *docker_version(const struct docker *d);   /* empty texts before the first contact */
+unsigned docker_api_minor(const struct docker *d);      /* 0 before the first contact */
+/* A number for this run of the engine on this boot of the host; 0 before the first contact. Differs after either restarted
+ * (process id and start time of the engine, start time of pid 1, boot id). */
+uint64_t docker_instance(const struct docker *d);
+
+struct docker_call;
+/* status: the HTTP status when result is 0, whatever it is. result negative: no usable answer, *err says why (engine gone, hanging).
+ * body: NUL-terminated behind len, gone after the call. */
+typedef void (*docker_done_fn)(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg);
+struct docker_request {
+        const char *method;             /* NULL: GET */
+        const char *path;               /* "/containers/json?all=1", without a version */
+        const char *body;               /* JSON; NULL: none; copied */
+        const char *registry_auth;      /* X-Registry-Auth; NULL: none */
+        uint64_t total_ms;              /* deadline; 0: 30 s. With stream: for the first byte only; 0: none */
+        uint64_t idle_ms;               /* with stream: between bytes; 0: no limit */
+        size_t body_max;                /* 0: 8 MB */
+        void (*stream)(const char *p, size_t n, void *arg);     /* the body as it comes instead of at the end, for status 200 only */
+        docker_done_fn done;
+        void *arg;
+};
+/* NULL with *err filled while the engine is not known; then done is not called. */
+struct docker_call *docker_call_start(struct docker *d, const struct docker_request *r, struct dr_error *err);
+void docker_call_cancel(struct docker_call *c);         /* no callback comes */
