@@ -40,6 +40,7 @@ struct rng *core_rng(struct core *c);
 int64_t core_wall_ms(const struct core *c);
 uint64_t core_mono_ms(const struct core *c);
 uint64_t core_epoch(const struct core *c);
+const struct core_conf *core_config(const struct core *c);
 
 /* ---- driving ---- */
 /* Does due timers and queued work, at most `budget` items (0: all). Returns true when more is ready. */

@@ -65,8 +65,8 @@ void text_unref(struct text *t) {
 struct json_object *text_json(struct text *t) {
         if (!t)
                 return NULL;
-        if (!t->parsed)
-                t->parsed = json_parse(t->s, t->len, NULL);
+        if (!t->parsed && json_parse(t->s, t->len, t->len, &t->parsed, NULL) < 0)
+                t->parsed = NULL;
         return t->parsed;
 }
 

@@ -100,4 +100,5 @@ void record_set_uuid(struct record *r, const char *uuid);
 struct record *record_copy(const struct record *r);                     /* deep (texts shared); undo is NULL */
 void record_swap_content(struct record *a, struct record *b);           /* everything but id, type and undo */
 struct run *run_copy(const struct run *run);                            /* NULL gives NULL */
-void run_free(struct run *run);
+void run_free(struct run *run);                                         /* NULL is fine */
+DR_DEFINE_AUTO(struct run *, run_free)

@@ -1,0 +1,233 @@
+/* agents.c: life of agents and hosts (agent.md 6, 19; orchestration.md 3.9). */
+#include "applier.h"
+
+#include "settings.h"
+
+#include <stdio.h>
+
+static struct record *host_of_agent(struct core *c, const struct record *agent) {
+        const struct records *l = world_by_int(c->world, T_host, F_agentId, agent->id);
+        return l->n ? l->v[0] : NULL;
+}
+
+static bool connected(struct core *c, const struct record *agent) {
+        struct record *h = host_of_agent(c, agent);
+        return h && hosts_connected(c, h);
+}
+
+static uint64_t silence_ms(struct core *c) {
+        return (uint64_t) setting_int(c, "drover.host.heartbeat.millis") * (uint64_t) setting_int(c, "agent.ping.reconnect.after.failed.count");
+}
+
+static bool is_silent(struct core *c, const struct record *agent) {
+        struct record *h = host_of_agent(c, agent);
+        return h && core_mono_ms(c) >= hosts_heard_ms(c, h->id) + silence_ms(c);
+}
+
+enum step agent_create(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
+        (void) run;
+        (void) ctx;
+        if (!record_has(agent, F_accountId) && !record_int(agent, F_projectId)) {
+                struct record *a = core_create(c, T_account, 0);        /* the account whose key the agent has */
+                char uuid[64];
+                snprintf(uuid, sizeof uuid, "agentAccount%lld", (long long) agent->id);
+                a->state = S_active;                                    /* made finished, like the built-in ones */
+                core_set_uuid(c, a, uuid);
+                core_put_str(c, a, F_kind, "agent");
+                core_put_str(c, a, F_name, uuid);
+                core_set_account(c, agent, a->id);
+        }
+        return STEP_DELEGATE;
+}
+
+enum step agent_activate(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
+        (void) c;
+        (void) agent;
+        (void) run;
+        (void) ctx;
+        return STEP_DONE;               /* a ping is sent and not waited for (agent.md 6); ours connects by itself */
+}
+
+/* reconnecting: until the host is back, or given up after agent.disconnect.after.seconds. */
+enum step agent_reconnect(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
+        if (connected(c, agent) && !is_silent(c, agent))
+                return STEP_DELEGATE;
+        if (!run->deadline_ms)
+                run->deadline_ms = run->started_ms + setting_int(c, "agent.disconnect.after.seconds") * 1000;
+        if (core_wall_ms(c) >= run->deadline_ms) {
+                ctx->chain = P_agent_disconnect;
+                return STEP_CHAIN;
+        }
+        core_progress(c, agent, "waiting for the host to connect again");
+        return STEP_WAIT;
+}
+
+enum step agent_finishreconnect(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
+        (void) run;
+        struct record *h = host_of_agent(c, agent);
+        if (!h || hosts_synced(c, h->id))
+                return STEP_DONE;
+        if (!connected(c, agent) && is_silent(c, agent)) {
+                ctx->chain = P_agent_disconnect;
+                return STEP_CHAIN;
+        }
+        run->deadline_ms = core_wall_ms(c) + (int64_t) silence_ms(c);   /* woken by the full report */
+        core_progress(c, agent, "comparing what runs on the host");
+        return STEP_WAIT;
+}
+
+enum step agent_disconnect(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
+        (void) c;
+        (void) agent;
+        (void) run;
+        (void) ctx;
+        return STEP_DONE;
+}
+
+enum step agent_remove(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
+        (void) run;
+        struct record *h = host_of_agent(c, agent);
+        if (h) {
+                if (h->state == S_active && core_process_start(c, h, P_host_deactivate, NULL, &ctx->err) < 0)
+                        return STEP_RETRY;
+                if (core_process_allowed(h, P_host_remove) && core_process_start(c, h, P_host_remove, NULL, &ctx->err) < 0)
+                        return STEP_RETRY;
+                core_wake_at(c, agent, core_mono_ms(c) + 1000);
+                return STEP_WAIT;
+        }
+        /* its keys, account and register rows go too: the host may register anew with the same key (agent.md 1) */
+        const struct records *keys = world_of_account(c->world, T_credential, agent->account_id);
+        while (agent->account_id && keys->n) {
+                core_delete(c, keys->v[keys->n - 1]);
+                keys = world_of_account(c->world, T_credential, agent->account_id);
+        }
+        const char *key = record_str(agent, F_registerKey);
+        if (key) {
+                const struct records *l = world_by_str(c->world, T_genericObject, F_key, key);
+                for (size_t i = 0; i < l->n; i++)
+                        if (core_process_allowed(l->v[i], P_genericobject_remove) &&
+                            core_process_start(c, l->v[i], P_genericobject_remove, NULL, &ctx->err) < 0)
+                                return STEP_RETRY;
+        }
+        struct record *account = world_get(c->world, T_account, agent->account_id);
+        if (account && str_eq(record_str(account, F_kind), "agent"))
+                core_delete(c, account);
+        return STEP_DONE;
+}
+
+void agent_idle(struct core *c, struct record *agent) {
+        struct record *h = host_of_agent(c, agent);
+        if (!h) {
+                if (agent->state == S_inactive)         /* its host is removed: so is it */
+                        (void) core_process_start(c, agent, P_agent_remove, NULL, NULL);
+                return;
+        }
+        if (agent->state == S_active) {
+                if (is_silent(c, agent)) {
+                        (void) core_process_start(c, agent, P_agent_reconnect, NULL, NULL);     /* allowed from active */
+                        return;
+                }
+                core_wake_at(c, agent, hosts_heard_ms(c, h->id) + silence_ms(c));
+                return;
+        }
+        if (connected(c, agent) && !is_silent(c, agent) && core_process_allowed(agent, P_agent_reconnect))
+                (void) core_process_start(c, agent, P_agent_reconnect, NULL, NULL);
+}
+
+void agent_state_changed(struct core *c, struct record *agent, enum state_id now) {
+        struct record *h = host_of_agent(c, agent);
+        if (!h)
+                return;
+        core_put_str(c, h, F_agentState, state_name(now));
+        int64_t delay = setting_int(c, "host.remove.delay.seconds");
+        if (delay >= 0 && now == S_disconnected) {
+                core_put_int(c, h, F_removeAfter, core_wall_ms(c) + delay * 1000);
+                core_wake_at(c, h, core_mono_ms(c) + (uint64_t) delay * 1000);
+        }
+        if (now == S_active || now == S_reconnecting || now == S_disconnected) {
+                const struct records *l = world_by_int(c->world, T_instance, F_hostId, h->id);
+                for (size_t i = 0; i < l->n; i++) {
+                        core_wake(c, l->v[i]);
+                        if (record_int(l->v[i], F_serviceId))
+                                service_trigger(c, record_int(l->v[i], F_serviceId));
+                }
+                services_hosts_changed(c, h->account_id);
+        }
+}
+
+/* ---- hosts ---- */
+enum step host_activate(struct core *c, struct record *h, struct run *run, struct step_ctx *ctx) {
+        (void) c;
+        (void) h;
+        (void) run;
+        (void) ctx;
+        return STEP_DONE;
+}
+
+enum step host_deactivate(struct core *c, struct record *h, struct run *run, struct step_ctx *ctx) {
+        (void) c;
+        (void) h;
+        (void) run;
+        (void) ctx;
+        return STEP_DONE;               /* nothing is stopped; nothing new is placed there */
+}
+
+enum step host_remove(struct core *c, struct record *h, struct run *run, struct step_ctx *ctx) {
+        const struct records *l = world_by_int(c->world, T_instance, F_hostId, h->id);
+        if (l->n) {
+                /* A host that is away cannot stop anything: its rows go now, and its agent removes what it still has when it returns. */
+                for (size_t i = 0; i < l->n; i++)
+                        instance_destroy(c, l->v[i]);
+                char text[64];
+                snprintf(text, sizeof text, "removing %zu containers", l->n);
+                core_progress(c, h, text);
+                core_wake_at(c, h, core_mono_ms(c) + 1000);     /* instances wake it as well */
+                return STEP_WAIT;
+        }
+        const struct records *pools = world_of_account(c->world, T_storagePool, h->account_id);
+        for (size_t i = 0; i < pools->n; i++) {
+                struct record *p = pools->v[i];
+                if (record_int(p, F_hostId) != h->id)
+                        continue;
+                if (p->state == S_active && core_process_start(c, p, P_storagepool_deactivate, NULL, &ctx->err) < 0)
+                        return STEP_RETRY;
+                if (core_process_allowed(p, P_storagepool_remove) && core_process_start(c, p, P_storagepool_remove, NULL, &ctx->err) < 0)
+                        return STEP_RETRY;
+        }
+        for (size_t i = 0; i < pools->n; i++)
+                if (record_int(pools->v[i], F_hostId) == h->id) {
+                        core_wake_at(c, h, core_mono_ms(c) + 100);
+                        return STEP_WAIT;
+                }
+        struct record *ph = world_get(c->world, T_physicalHost, record_int(h, F_physicalHostId));
+        if (ph && core_process_allowed(ph, P_physicalhost_remove) && core_process_start(c, ph, P_physicalhost_remove, NULL, &ctx->err) < 0)
+                return STEP_RETRY;
+        (void) run;
+        struct record *agent = world_get(c->world, T_agent, record_int(h, F_agentId));
+        if (agent && core_process_allowed(agent, P_agent_deactivate) && core_process_start(c, agent, P_agent_deactivate, NULL, &ctx->err) < 0)
+                return STEP_RETRY;
+        return STEP_DONE;               /* the agent's idle trigger removes it once this host is gone */
+}
+
+void host_idle(struct core *c, struct record *h) {
+        hosts_resnapshot(c, h);
+        int64_t after = record_int(h, F_removeAfter);
+        struct record *agent = world_get(c->world, T_agent, record_int(h, F_agentId));
+        if (after && agent && agent->state == S_disconnected && core_wall_ms(c) >= after) {
+                if (h->state == S_active)
+                        (void) core_process_start(c, h, P_host_deactivate, NULL, NULL);
+                else if (h->state == S_inactive)
+                        (void) core_process_start(c, h, P_host_remove, NULL, NULL);
+        }
+}
+
+void host_state_changed(struct core *c, struct record *h, enum state_id old, enum state_id now) {
+        if (now == S_active || now == S_removed || old == now) {        /* old == now: its labels changed */
+                services_hosts_changed(c, h->account_id);
+        }
+        if (now == S_removed) {
+                struct record *agent = world_get(c->world, T_agent, record_int(h, F_agentId));
+                if (agent)
+                        core_wake(c, agent);
+        }
+}

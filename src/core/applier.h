@@ -1,0 +1,35 @@
+/* applier.h: the handlers of processes, a file per resource family, and what they share. */
+#pragma once
+#include "core-internal.h"
+#include "formats/json.h"
+#include "hosts.h"
+
+/* agents.c */
+core_handler agent_create, agent_activate, agent_reconnect, agent_finishreconnect, agent_disconnect, agent_remove;
+core_handler host_activate, host_deactivate, host_remove;
+void agent_idle(struct core *c, struct record *agent);
+void host_idle(struct core *c, struct record *host);
+void agent_state_changed(struct core *c, struct record *agent, enum state_id now);
+void host_state_changed(struct core *c, struct record *host, enum state_id old, enum state_id now);
+
+/* instances.c */
+core_handler instance_create, instance_start, instance_stop, instance_restart, instance_remove, instance_error;
+void instance_idle(struct core *c, struct record *i);
+void instance_state_changed(struct core *c, struct record *i, enum state_id old, enum state_id now);
+
+/* services.c */
+core_handler service_create, service_activate, service_update, service_deactivate, service_remove;
+core_handler stack_create, stack_remove;
+core_handler account_remove, registration_create;
+void service_idle(struct core *c, struct record *s);
+void service_trigger(struct core *c, int64_t service_id);       /* look again whether the service is as it should be */
+/* After instance, service or stack changed: health of service, stack and environment (orchestration.md 1.12). */
+void health_changed(struct core *c, int64_t service_id);
+/* Global, scalePolicy and skipped services of the environment look again (orchestration.md 1.2). */
+void services_hosts_changed(struct core *c, int64_t account_id);
+
+/* Instances hold ids of others: NULL when unknown or gone. */
+static inline struct record *instance_get(struct core *c, int64_t id) { return id ? world_get(c->world, T_instance, id) : NULL; }
+/* Starts stop (with remove behind it) or remove, whichever the state allows; nothing when it is on its way already. */
+void instance_destroy(struct core *c, struct record *i);
+bool state_is_gone(enum state_id s);    /* removing, removed, purging, purged */

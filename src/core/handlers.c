@@ -1,0 +1,61 @@
+/* handlers.c: which applier does which process, and who is told of a state. */
+#include "applier.h"
+
+static const struct core_handler_row rows[] = {
+        { P_agent_create, agent_create },
+        { P_agent_activate, agent_activate },
+        { P_agent_reconnect, agent_reconnect },
+        { P_agent_finishreconnect, agent_finishreconnect },
+        { P_agent_disconnect, agent_disconnect },
+        { P_agent_remove, agent_remove },
+        { P_host_activate, host_activate },
+        { P_host_deactivate, host_deactivate },
+        { P_host_remove, host_remove },
+        { P_instance_create, instance_create },
+        { P_instance_start, instance_start },
+        { P_instance_stop, instance_stop },
+        { P_instance_restart, instance_restart },
+        { P_instance_remove, instance_remove },
+        { P_instance_error, instance_error },
+        { P_service_create, service_create },
+        { P_service_activate, service_activate },
+        { P_service_update, service_update },
+        { P_service_deactivate, service_deactivate },
+        { P_service_remove, service_remove },
+        { P_stack_create, stack_create },
+        { P_stack_remove, stack_remove },
+        { P_account_remove, account_remove },
+};
+
+core_handler *core_handler_of(enum process_id p) {
+        static core_handler *by_process[P_MAX];
+        static bool made;
+        if (!made) {
+                for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+                        by_process[rows[i].process] = rows[i].fn;
+                made = true;
+        }
+        return by_process[p];
+}
+
+void core_idle_trigger(struct core *c, struct record *r) {
+        switch (r->type) {
+        case T_agent:    agent_idle(c, r); break;
+        case T_host:     host_idle(c, r); break;
+        case T_instance: instance_idle(c, r); break;
+        case T_service:  service_idle(c, r); break;
+        default:         break;
+        }
+}
+
+void core_state_changed(struct core *c, struct record *r, enum state_id old, enum state_id now) {
+        switch (r->type) {
+        case T_agent:    agent_state_changed(c, r, now); break;
+        case T_host:     host_state_changed(c, r, old, now); break;
+        case T_instance: instance_state_changed(c, r, old, now); break;
+        case T_service:
+                health_changed(c, r->id);
+                break;
+        default:         break;
+        }
+}

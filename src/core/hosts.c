@@ -1,0 +1,475 @@
+#include "hosts.h"
+
+#include "base/log.h"
+#include "core-internal.h"
+#include "formats/json.h"
+#include "settings.h"
+
+#include <stdio.h>
+
+struct host_rt {
+        int64_t host_id, agent_id;
+        struct host_link *link;         /* NULL: not connected */
+        uint64_t heard_ms;              /* monotonic */
+        uint64_t rev;                   /* of the desired state in this epoch */
+        bool synced;                    /* a full report came over this link */
+        bool wants_snapshot;
+        struct map obs;                 /* instance id -> struct observation */
+        VEC(struct desired) outbox;     /* durable, to go with the next flush */
+};
+
+struct hosts {
+        struct core *core;
+        struct map rts;                 /* host id -> struct host_rt */
+        struct map links;               /* link -> host_rt */
+        VEC(int64_t) dirty;             /* hosts with something in their outbox */
+};
+
+static const char *const state_names[] = {
+        [OBS_NONE] = "", [OBS_PULLING] = "pulling", [OBS_CREATING] = "creating", [OBS_RUNNING] = "running",
+        [OBS_STOPPED] = "stopped", [OBS_ABSENT] = "absent", [OBS_FAILED] = "failed",
+};
+const char *observed_state_to_string(enum observed_state s) { return (unsigned) s < ARRAY_LEN(state_names) ? state_names[s] : NULL; }
+enum observed_state observed_state_from_string(const char *s) {
+        for (unsigned i = OBS_PULLING; i < ARRAY_LEN(state_names); i++)
+                if (str_eq(s, state_names[i]))
+                        return i;
+        return OBS_NONE;
+}
+
+struct hosts *hosts_new(struct core *c) {
+        struct hosts *h = dr_xnew(struct hosts);
+        h->core = c;
+        return h;
+}
+
+static void observation_free(struct observation *o) {
+        text_unref(o->docker_id);
+        text_unref(o->ip);
+        text_unref(o->error);
+        text_unref(o->ports);
+        free(o);
+}
+
+static void outbox_clear(struct host_rt *rt) {
+        for (size_t i = 0; i < rt->outbox.n; i++)
+                text_unref(rt->outbox.v[i].spec);
+        vec_clear(&rt->outbox);
+}
+
+static void rt_free(struct host_rt *rt) {
+        map_foreach(&rt->obs, s)
+                observation_free(s->value);
+        map_done(&rt->obs);
+        outbox_clear(rt);
+        vec_done(&rt->outbox);
+        free(rt);
+}
+
+void hosts_free(struct hosts *h) {
+        map_foreach(&h->rts, s)
+                rt_free(s->value);
+        map_done(&h->rts);
+        map_done(&h->links);
+        vec_done(&h->dirty);
+        free(h);
+}
+
+static struct host_rt *rt_get(const struct core *c, int64_t host_id) { return map_get(&c->hosts->rts, (uint64_t) host_id); }
+static struct host_rt *rt_make(struct core *c, int64_t host_id) {
+        struct host_rt *rt = rt_get(c, host_id);
+        if (!rt) {
+                rt = dr_xnew(struct host_rt);
+                rt->host_id = host_id;
+                map_set(&c->hosts->rts, (uint64_t) host_id, rt);
+        }
+        return rt;
+}
+static struct host_rt *rt_of_link(const struct core *c, const struct host_link *l) {
+        return map_get(&c->hosts->links, (uint64_t) (uintptr_t) l);
+}
+
+static struct record *agent_of(const struct core *c, const struct record *host) {
+        return world_get(c->world, T_agent, record_int(host, F_agentId));
+}
+
+bool host_usable(const struct core *c, const struct record *host) {
+        if (host->state != S_active && host->state != S_updating_active)
+                return false;
+        const struct record *agent = agent_of(c, host);
+        return !record_int(host, F_agentId) || (agent && agent->state == S_active);
+}
+
+void hosts_loaded(struct core *c) {
+        const struct records *all = world_all(c->world, T_host);
+        for (size_t i = 0; i < all->n; i++) {
+                struct host_rt *rt = rt_make(c, all->v[i]->id);
+                rt->heard_ms = core_mono_ms(c);
+                struct record *agent = agent_of(c, all->v[i]);
+                if (agent)
+                        core_wake(c, agent);
+        }
+}
+
+/* ---- a host reports itself (agent.md 5, "Server on reply") ---- */
+static void put_if_given(struct core *c, struct record *r, enum field_id f, struct json_object *o, const char *key) {
+        const char *s = json_str(o, key, NULL);
+        if (s && *s)
+                core_put_str(c, r, f, s);
+}
+
+static void merge_map(struct core *c, struct record *r, enum field_id f, struct json_object *given) {
+        if (!given || json_object_object_length(given) == 0)
+                return;
+        struct json_object *now = record_json(r, f);
+        AUTO(json_free) struct json_object *merged = now ? json_copy(now) : json_object_new_object();
+        json_object_object_foreach(given, key, v)
+                json_set(merged, key, json_copy(v));
+        core_put(c, r, f, value_json(merged));
+}
+
+static void update_host(struct core *c, struct record *host, struct json_object *o) {
+        put_if_given(c, host, F_hostname, o, "hostname");
+        put_if_given(c, host, F_agentIpAddress, o, "agentIp");
+        struct text *labels = text_ref(record_text(host, F_labels));
+        merge_map(c, host, F_labels, json_get_object(o, "labels"));
+        struct json_object *info = json_get_object(o, "info");
+        if (info && json_object_object_length(info) > 0)
+                core_put(c, host, F_info, value_json(info));
+        static const struct { enum field_id f; const char *key; } once[] = {
+                { F_memory, "memory" }, { F_milliCpu, "milliCpu" }, { F_localStorageMb, "localStorageMb" },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(once); i++)    /* set only when null: a user's edit sticks */
+                if (!record_has(host, once[i].f) && json_int(o, once[i].key, 0) > 0)
+                        core_put_int(c, host, once[i].f, json_int(o, once[i].key, 0));
+        if (labels && labels != record_text(host, F_labels))
+                core_state_changed(c, host, (enum state_id) host->state, (enum state_id) host->state);
+        text_unref(labels);
+}
+
+struct record *hosts_report(struct core *c, struct record *agent, struct json_object *o, struct dr_error *err) {
+        const char *uuid = json_str(o, "uuid", NULL);
+        if (!uuid || !*uuid || strlen(uuid) > 128) {
+                dr_fail(err, DR_E_MISSING_REQUIRED, "uuid", "the host's uuid is missing or too long");
+                return NULL;
+        }
+        struct record *host = NULL;
+        const struct records *mine = world_by_int(c->world, T_host, F_agentId, agent->id);
+        for (size_t i = 0; i < mine->n && !host; i++)
+                if (str_eq(record_str(mine->v[i], F_reportedUuid), uuid))
+                        host = mine->v[i];
+        if (host) {
+                update_host(c, host, o);
+                return host;
+        }
+        int64_t account = record_int(agent, F_resourceAccountId);
+        struct record *ph = core_create(c, T_physicalHost, account);
+        core_put_int(c, ph, F_agentId, agent->id);
+        put_if_given(c, ph, F_externalId, o, "physicalUuid");
+        put_if_given(c, ph, F_name, o, "hostname");
+        host = core_create(c, T_host, account);
+        core_put_int(c, host, F_agentId, agent->id);
+        core_put_int(c, host, F_physicalHostId, ph->id);
+        core_put_str(c, host, F_reportedUuid, uuid);
+        core_put_str(c, host, F_agentState, state_name((enum state_id) agent->state));
+        merge_map(c, host, F_labels, json_get_object(o, "createLabels"));
+        update_host(c, host, o);
+        struct record *pool = core_create(c, T_storagePool, account);
+        char text[192];
+        snprintf(text, sizeof text, "%.100s Storage Pool", json_str(o, "hostname", "host"));
+        core_put_str(c, pool, F_name, text);
+        core_put_int(c, pool, F_hostId, host->id);
+        if (core_process_start(c, ph, P_physicalhost_create, NULL, err) < 0 || core_process_start(c, host, P_host_create, NULL, err) < 0 ||
+            core_process_start(c, pool, P_storagepool_create, NULL, err) < 0)
+                return NULL;
+        struct host_rt *rt = rt_make(c, host->id);
+        rt->heard_ms = core_mono_ms(c);
+        log_info("host registered", "name", json_str(o, "hostname", ""), "uuid", uuid, NULL);
+        return host;
+}
+
+/* ---- links ---- */
+static struct desired desired_of(struct core *c, const struct record *i, enum desired_state state, bool wants_spec) {
+        return (struct desired) {
+                .instance_id = i->id, .uuid = i->uuid, .gen = record_int(i, F_generation), .state = state,
+                .stop_timeout_s = (int) record_int_or(i, F_desiredStopTimeout, 10),
+                .spec = state == DESIRED_RUNNING && wants_spec ? instance_spec(c, i) : NULL,
+        };
+}
+
+/* What a host should do with an instance, from its state alone. */
+static bool wanted(const struct record *i, enum desired_state *ret) {
+        switch (i->state) {
+        case S_starting: case S_running: case S_updating_running:
+                *ret = DESIRED_RUNNING;
+                break;
+        case S_restarting:
+                *ret = i->run && i->run->step ? DESIRED_RUNNING : DESIRED_STOPPED;
+                break;
+        case S_stopped: case S_stopping: case S_updating_stopped:
+                *ret = DESIRED_STOPPED;
+                break;
+        default:
+                *ret = DESIRED_ABSENT;
+                break;
+        }
+        return record_int(i, F_generation) > 0;
+}
+
+struct pending { struct core *c; int64_t host_id; struct desired d; bool full; VEC(struct desired) all; };
+
+static void send_all(struct core *c, struct host_rt *rt, const struct desired *entries, size_t n, bool full) {
+        rt->rev++;
+        rt->link->ops->desired(rt->link, entries, n, rt->rev, full);
+        (void) c;
+}
+
+static void release_snapshot(void *arg, int result) {
+        struct pending *p = arg;
+        struct host_rt *rt = result < 0 ? NULL : rt_get(p->c, p->host_id);
+        if (rt && rt->link && rt->wants_snapshot) {
+                rt->wants_snapshot = false;
+                outbox_clear(rt);               /* older than the snapshot */
+                send_all(p->c, rt, p->all.v, p->all.n, true);
+        } else if (result < 0 && (rt = rt_get(p->c, p->host_id)) && rt->link && rt->wants_snapshot && !p->c->fatal) {
+                struct record *host = world_get(p->c->world, T_host, p->host_id);
+                if (host)
+                        core_wake(p->c, host);  /* the idle trigger makes another snapshot */
+        }
+        for (size_t i = 0; i < p->all.n; i++)
+                text_unref(p->all.v[i].spec);
+        vec_done(&p->all);
+        free(p);
+}
+
+static void queue_snapshot(struct core *c, struct host_rt *rt) {
+        struct pending *p = dr_xnew(struct pending);
+        p->c = c;
+        p->host_id = rt->host_id;
+        rt->wants_snapshot = true;
+        const struct records *l = world_by_int(c->world, T_instance, F_hostId, rt->host_id);
+        for (size_t i = 0; i < l->n; i++) {
+                enum desired_state state;
+                if (wanted(l->v[i], &state) && state != DESIRED_ABSENT)
+                        vec_push(&p->all, desired_of(c, l->v[i], state, rt->link->ops->wants_spec));
+        }
+        core_output(c, release_snapshot, p);
+}
+
+void hosts_resnapshot(struct core *c, struct record *host) {
+        struct host_rt *rt = rt_get(c, host->id);
+        if (rt && rt->link && rt->wants_snapshot)
+                queue_snapshot(c, rt);
+}
+
+void hosts_attach(struct core *c, struct record *host, struct host_link *l, uint64_t known_epoch, uint64_t known_rev) {
+        struct host_rt *rt = rt_make(c, host->id);
+        if (rt->link && rt->link != l) {
+                struct host_link *old = rt->link;
+                map_del(&c->hosts->links, (uint64_t) (uintptr_t) old);
+                rt->link = NULL;
+                old->ops->close(old, "replaced");
+        }
+        rt->link = l;
+        rt->agent_id = record_int(host, F_agentId);
+        rt->heard_ms = core_mono_ms(c);
+        rt->synced = false;
+        map_set(&c->hosts->links, (uint64_t) (uintptr_t) l, rt);
+        bool current = known_epoch == core_epoch(c) && known_rev == rt->rev && rt->rev && !rt->outbox.n;
+        if (!current)
+                queue_snapshot(c, rt);
+        struct record *agent = agent_of(c, host);
+        if (agent)
+                core_wake(c, agent);
+}
+
+void hosts_detach(struct core *c, struct host_link *l) {
+        struct host_rt *rt = map_del(&c->hosts->links, (uint64_t) (uintptr_t) l);
+        if (!rt || rt->link != l)
+                return;
+        rt->link = NULL;
+        rt->synced = false;
+        rt->rev += rt->outbox.n > 0;    /* the next link begins with a comparison of revisions */
+        outbox_clear(rt);
+}
+
+bool hosts_connected(const struct core *c, const struct record *host) {
+        const struct host_rt *rt = rt_get(c, host->id);
+        return rt && rt->link;
+}
+bool hosts_synced(const struct core *c, int64_t host_id) {
+        const struct host_rt *rt = rt_get(c, host_id);
+        return rt && rt->link && rt->synced;
+}
+uint64_t hosts_heard_ms(const struct core *c, int64_t host_id) {
+        const struct host_rt *rt = rt_get(c, host_id);
+        return rt ? rt->heard_ms : 0;
+}
+
+void hosts_heard(struct core *c, struct host_link *l) {
+        struct host_rt *rt = rt_of_link(c, l);
+        if (!rt)
+                return;
+        rt->heard_ms = core_mono_ms(c);
+        struct record *agent = world_get(c->world, T_agent, rt->agent_id);
+        if (agent && agent->state != S_active)
+                core_wake(c, agent);
+}
+
+static struct text *text_or_null(const char *s) { return s && *s ? text_get(s, strlen(s)) : NULL; }
+
+static void observe_one(struct core *c, struct host_rt *rt, const struct observed *o) {
+        char uuid[UUID_CHARS + 1];
+        uuid_format(&o->uuid, uuid);
+        struct record *i = world_by_uuid(c->world, T_instance, uuid);
+        if (!i || record_int(i, F_hostId) != rt->host_id)
+                return;                 /* removed meanwhile: the snapshot's silence removes it there */
+        struct observation *seen = map_get(&rt->obs, (uint64_t) i->id);
+        bool was_synced = seen != NULL;
+        if (!seen) {
+                seen = dr_xnew(struct observation);
+                seen->instance_id = i->id;
+                map_set(&rt->obs, (uint64_t) i->id, seen);
+        }
+        if (o->gen < seen->gen && was_synced)
+                return;                 /* older news */
+        bool changed = seen->gen != o->gen || seen->state != o->state || seen->finished_ms != o->finished_ms || seen->started_ms != o->started_ms;
+        seen->gen = o->gen;
+        seen->state = o->state;
+        seen->exit_code = o->exit_code;
+        seen->started_ms = o->started_ms;
+        seen->finished_ms = o->finished_ms;
+        struct text *docker_id = text_or_null(o->docker_id), *ip = text_or_null(o->ip), *error = text_or_null(o->error);
+        struct text *ports = o->ports && json_object_array_length(o->ports) ? text_from_json(o->ports) : NULL;
+        changed |= seen->docker_id != docker_id || seen->ip != ip || seen->error != error || seen->ports != ports;
+        text_unref(seen->docker_id);
+        text_unref(seen->ip);
+        text_unref(seen->error);
+        text_unref(seen->ports);
+        seen->docker_id = docker_id;
+        seen->ip = ip;
+        seen->error = error;
+        seen->ports = ports;
+        if (o->progress && *o->progress && i->run)
+                core_progress(c, i, o->progress);
+        if (changed || !was_synced)
+                core_wake(c, i);
+}
+
+void hosts_observed(struct core *c, struct host_link *l, const struct observed *obs, size_t n, bool full) {
+        struct host_rt *rt = rt_of_link(c, l);
+        if (!rt)
+                return;
+        hosts_heard(c, l);
+        struct map listed = { 0 };
+        for (size_t k = 0; k < n; k++) {
+                if (obs[k].foreign)
+                        continue;
+                observe_one(c, rt, &obs[k]);
+                if (full) {
+                        char uuid[UUID_CHARS + 1];
+                        uuid_format(&obs[k].uuid, uuid);
+                        struct record *i = world_by_uuid(c->world, T_instance, uuid);
+                        if (i)
+                                map_set(&listed, (uint64_t) i->id, i);
+                }
+        }
+        if (full) {
+                const struct records *mine = world_by_int(c->world, T_instance, F_hostId, rt->host_id);
+                for (size_t k = 0; k < mine->n; k++) {
+                        struct record *i = mine->v[k];
+                        struct observation *seen = map_get(&rt->obs, (uint64_t) i->id);
+                        if (map_get(&listed, (uint64_t) i->id))
+                                continue;
+                        if (seen && seen->state != OBS_ABSENT) {
+                                seen->state = OBS_ABSENT;
+                                core_wake(c, i);
+                        } else if (!seen) {
+                                core_wake(c, i);
+                        }
+                }
+                if (!rt->synced) {
+                        rt->synced = true;
+                        struct record *agent = world_get(c->world, T_agent, rt->agent_id);
+                        if (agent)
+                                core_wake(c, agent);
+                        for (size_t k = 0; k < mine->n; k++)
+                                core_wake(c, mine->v[k]);
+                }
+        }
+        map_done(&listed);
+}
+
+bool hosts_request(struct core *c, const struct record *host, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms) {
+        struct host_rt *rt = rt_get(c, host->id);
+        if (!rt || !rt->link)
+                return false;
+        rt->link->ops->request(rt->link, id, name, data, deadline_ms);
+        return true;
+}
+
+const struct observation *hosts_observation(const struct core *c, const struct record *i) {
+        const struct host_rt *rt = rt_get(c, record_int(i, F_hostId));
+        return rt ? map_get(&rt->obs, (uint64_t) i->id) : NULL;
+}
+
+/* ---- desired state, after its commit ---- */
+static void release_desired(void *arg, int result) {
+        struct pending *p = arg;
+        struct host_rt *rt = result < 0 ? NULL : rt_get(p->c, p->host_id);
+        if (rt && rt->link && !rt->wants_snapshot) {
+                if (!rt->outbox.n)
+                        vec_push(&p->c->hosts->dirty, p->host_id);
+                vec_push(&rt->outbox, p->d);
+        } else {
+                text_unref(p->d.spec);
+                if (rt)
+                        rt->rev++;      /* missed: what the other side has is old now */
+        }
+        free(p);
+}
+
+void hosts_desire(struct core *c, struct record *i, enum desired_state state) {
+        struct host_rt *rt = rt_get(c, record_int(i, F_hostId));
+        if (!rt)
+                return;                 /* its next link gets a snapshot */
+        if (!rt->link) {
+                rt->rev++;
+                return;
+        }
+        struct pending *p = dr_xnew(struct pending);
+        p->c = c;
+        p->host_id = rt->host_id;
+        p->d = desired_of(c, i, state, rt->link->ops->wants_spec);
+        core_output(c, release_desired, p);
+}
+
+void hosts_flush(struct core *c) {
+        struct hosts *h = c->hosts;
+        for (size_t i = 0; i < h->dirty.n; i++) {
+                struct host_rt *rt = rt_get(c, h->dirty.v[i]);
+                if (!rt || !rt->outbox.n || !rt->link || rt->wants_snapshot)
+                        continue;
+                send_all(c, rt, rt->outbox.v, rt->outbox.n, false);
+                outbox_clear(rt);
+        }
+        vec_clear(&h->dirty);
+}
+
+void hosts_forget_instance(struct core *c, const struct record *i) {
+        struct host_rt *rt = rt_get(c, record_int(i, F_hostId));
+        struct observation *o = rt ? map_del(&rt->obs, (uint64_t) i->id) : NULL;
+        if (o)
+                observation_free(o);
+}
+
+void hosts_forget(struct core *c, const struct record *host, const char *reason) {
+        struct host_rt *rt = map_del(&c->hosts->rts, (uint64_t) host->id);
+        if (!rt)
+                return;
+        if (rt->link) {
+                map_del(&c->hosts->links, (uint64_t) (uintptr_t) rt->link);
+                rt->link->ops->close(rt->link, reason);
+        }
+        rt_free(rt);
+}

@@ -1,0 +1,78 @@
+#include "settings.h"
+
+#include "base/parse.h"
+
+const struct setting_def setting_defs[] = {
+        { "access.log", "", false },
+        { "agent.disconnect.after.seconds", "180", false },
+        { "agent.instance.register.url", "", false },
+        { "agent.ping.reconnect.after.failed.count", "6", false },
+        { "api.allow.client.override", "false", false },
+        { "api.auth.jwt.token.expiry", "57600000", false },
+        { "api.auth.local.access.mode", "unrestricted", false },
+        { "api.auth.provider.configured", "localauthconfig", false },
+        { "api.auth.restrict.concurrent.sessions", "false", false },
+        { "api.host", "", true },
+        { "api.project.create.default", "true", false },
+        { "api.proxy.whitelist", "", false },
+        { "api.security.enabled", "true", true },
+        { "api.show.transitioning.internal.message", "false", false },
+        { "api.sub.ping.interval.millis", "5000", false },
+        { "api.ui.css.url", "", true },
+        { "api.ui.js.url", "", true },
+        { "bootstrap.required.image", "rancher/agent:v1.2.11", true },
+        { "catalog.url", "", true },
+        { "docker.register.command", "", false },
+        { "drover.host.heartbeat.millis", "5000", false },
+        { "engine.install.url", "", true },
+        { "history.process.retention.seconds", "3600", false },
+        { "history.rows.max", "1000000", false },
+        { "host.remove.delay.seconds", "-1", false },
+        { "instance.compute.tries", "5", false },
+        { "localization", "", true },
+        { "main_tables.purge.after.seconds", "172800", false },
+        { "modify.infrastructure.roles", "superadmin,admin,service,owner,member,project,environment,projectadmin,agent", false },
+        { "process.retry_max_wait.millis", "120000", false },
+        { "project.create.default", "true", true },
+        { "project.set.member.roles", "owner", false },
+        { "project.template.default.name", "cattle", true },
+        { "rancher.server.version", "v" DROVER_VERSION, true },
+        { "registration.token.period.millis", "315360000000", false },
+        { "service.execution.credits", "1000", false },
+        { "service.execution.delay.seconds", "240", false },
+        { "service.execution.period.seconds", "120", false },
+        { "settings.public", "", false },
+        { "supported.docker.range", "~v1.12.3 || >=v1.13.0", true },
+        { "telemetry.opt", "out", true },
+        { "ui.pl", "rancher", true },
+};
+const size_t setting_defs_n = ARRAY_LEN(setting_defs);
+
+const struct setting_def *setting_def_get(const char *name) {
+        for (size_t i = 0; i < setting_defs_n; i++)
+                if (str_eq(setting_defs[i].name, name))
+                        return &setting_defs[i];
+        return NULL;
+}
+
+struct record *setting_record(struct core *c, const char *name) {
+        const struct records *l = world_by_str(core_world(c), T_setting, F_name, name);
+        return l->n ? l->v[0] : NULL;
+}
+
+const char *setting_get(struct core *c, const char *name) {
+        struct record *r = setting_record(c, name);
+        const char *v = r ? record_str(r, F_value) : NULL;
+        if (v)
+                return v;
+        const struct setting_def *d = setting_def_get(name);
+        return d ? d->value : "";
+}
+
+int64_t setting_int(struct core *c, const char *name) {
+        int64_t v;
+        if (parse_i64(setting_get(c, name), &v) == 0)
+                return v;
+        const struct setting_def *d = setting_def_get(name);
+        return d && parse_i64(d->value, &v) == 0 ? v : 0;
+}
