@@ -5,7 +5,7 @@ import tree
 
 BANNED = {
     'strcpy strcat stpcpy sprintf vsprintf gets': 'sbuf, snprintf or memcpy with a checked size',
-    'atoi atol atoll atof strtol strtoul strtoll strtoull strtod sscanf': 'base/parse.h',
+    'atoi atol atoll atof strtol strtoul strtoll strtoull strtod': 'base/parse.h',
     'system popen': 'an argument vector and fork/exec or the child interface of net',
     'alloca': 'a fixed array or the heap with a limit',
     'strtok': 'strtok_r or a loop over a span',

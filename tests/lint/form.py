@@ -9,7 +9,7 @@ BYTES_MAX = 1 << 20
 # Data that came from elsewhere keeps its bytes.
 FOREIGN = ('tests/data/', 'tests/fuzz/corpus/', 'catalog/', 'LICENSE')
 CODE = ('.c', '.h', '.py', '.sh', '.build')
-MACHINE = re.compile('(?<![A-Za-z0-9_.*-])/wo' + r'rk/|/root/(?!\.ssh)|/home/[a-z]')
+MACHINE = re.compile('(?<![A-Za-z0-9_.*-])/wo' + r'rk/|/home/[a-z]')
 LEFTOVER = re.compile(r'\b(TO' + 'DO|FIX' + 'ME|X' + 'XX|HA' + r'CK)\b')
 URL = re.compile(r'\b(?:https?|wss?|git)://([A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,})')
 
