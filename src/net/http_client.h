@@ -36,11 +36,13 @@ struct http_call_events {
         void (*on_body)(struct http_call *c, const char *p, size_t n, void *arg);
         /* 101, or a 200 with hijack_on_200: the connection is yours (stream_set_events() at once); on_done follows with 101 or 200. */
         void (*on_upgrade)(struct http_call *c, struct stream *s, void *arg);
-        /* Upload: there is room, call http_call_write() or http_call_write_end(). May be NULL. */
+        /* Upload: there is room: http_call_write() until -ENOBUFS or until there is nothing to send now, http_call_write_end() at
+         * the end. May be NULL. */
         void (*on_writable)(struct http_call *c, void *arg);
         /* Exactly once unless cancelled; c is gone afterwards. result 0: complete, whatever the status; negative: *err says why,
          * res then holds what came. res may be emptied by taking its pointers. */
         void (*on_done)(struct http_call *c, int result, struct http_response *res, const struct dr_error *err, void *arg);
+        void (*on_cancel)(void *arg);   /* the call was cancelled, by http_call_cancel() or with its client: frees arg. May be NULL */
 };
 struct http_call_spec {
         const char *method;             /* "GET" when NULL */
@@ -58,7 +60,7 @@ struct http_call_spec {
         uint64_t first_byte_ms;         /* 0: 30 s; UINT64_MAX: none */
         uint64_t total_ms;              /* 0: none */
         uint64_t idle_ms;               /* between bytes of the body; 0: none */
-        size_t body_max;                /* for collected bodies; 0: HTTP_BODY_BYTES_MAX; more is -EMSGSIZE */
+        size_t body_max;                /* for collected bodies; 0: HTTP_BODY_BYTES_MAX; more is -EFBIG (DR_E_TOO_LARGE) */
         const struct http_call_events *events;  /* borrowed: static */
         void *arg;
 };
