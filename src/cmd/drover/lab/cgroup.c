@@ -64,6 +64,9 @@ int cgroup_open(bool force_v2, struct cgroup_tree **ret, struct dr_error *err) {
                 r = find_v1(t, err);
         if (r < 0)
                 return r;
+        /* Hybrid machines: runc makes its groups there too. */
+        if (t->n > 0 && is_v2("/sys/fs/cgroup/unified"))
+                add_root(t, "/sys/fs/cgroup/unified");
         if (t->n == 0) {
                 t->kind = CGROUP_V2;
                 if (is_v2("/sys/fs/cgroup"))

@@ -275,6 +275,8 @@ int host_exec(const struct lab *l, const struct lab_host *h, const char *const *
         r = r < 0 ? r : open_group(l, h, &tree, &group, err);
         if (r < 0)
                 return r;
+        if (cgroup_is_frozen(tree, group))
+                return dr_fail(err, DR_E_UNAVAILABLE, NULL, "%s is frozen; \"drover lab thaw %s\" ends that", h->name, h->name);
         auto_free char *leaf = tree->kind == CGROUP_V2 ? dr_xasprintf("%s/init", group) : dr_xstrdup(group);
         auto_close int pid_fd = (int) syscall(SYS_pidfd_open, pid, 0);
         if (pid_fd < 0)

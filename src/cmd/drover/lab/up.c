@@ -153,18 +153,26 @@ static int join(const struct lab *l, const struct up_options *o, struct dr_error
         return join_hosts(l, o->server, command, 1, l->n_hosts, err);
 }
 
-static int bring_up(const struct lab *l, const struct up_options *o, bool *started, struct dr_error *err) {
+/* *ret_hosts_run: what failed afterwards is no reason to take them down, and with them what tells why. */
+static int bring_up(const struct lab *l, const struct up_options *o, bool *started, bool *ret_hosts_run, struct dr_error *err) {
         auto_free char *mirror = NULL;
         int r = switch_start(l, err);
         r = r < 0 ? r : open_relays(l, &mirror, err);
         r = r < 0 ? r : start_hosts(l, mirror, started, err);
         if (r < 0)
                 return r;
+        *ret_hosts_run = true;
         r = join(l, o, err);
-        if (r < 0)
-                /* The hosts are fine, and taking them down would also take the logs of the failure's reason. */
-                return dr_prefix(err, r, "the hosts run, but");
-        return 0;
+        return r < 0 ? dr_prefix(err, r, "the hosts run, but") : 0;
+}
+
+static void take_down_started(const struct lab *l, const bool *started) {
+        for (size_t n = 1; n <= l->n_hosts; n++) {
+                struct lab_host h;
+                lab_host_get(l, n, &h);
+                if (started[n])
+                        (void) host_kill(l, &h, NULL);  /* the first failure is the one to tell */
+        }
 }
 
 int up_run(struct lab *l, const struct up_options *o, struct dr_error *err) {
@@ -174,23 +182,16 @@ int up_run(struct lab *l, const struct up_options *o, struct dr_error *err) {
                 return r;
         sigaction(SIGINT, &(struct sigaction) { .sa_handler = handle_interrupt }, NULL);
         sigaction(SIGTERM, &(struct sigaction) { .sa_handler = handle_interrupt }, NULL);
-        bool had_switch = switch_pid(l) != 0, started[LAB_HOSTS_MAX + 1] = { false };
-        bool all_run = count_running(l) == l->n_hosts;
-        if (!all_run)
+        bool had_switch = switch_pid(l) != 0, hosts_run = false, started[LAB_HOSTS_MAX + 1] = { false };
+        if (count_running(l) != l->n_hosts)
                 printf("lab \"%s\": %zu host%s on network %u.%u.%u.0/24\n", l->name, l->n_hosts, l->n_hosts == 1 ? "" : "s", l->net[0], l->net[1], l->net[2]);
         fflush(stdout);
-        r = bring_up(l, o, started, err);
-        if (r >= 0 || (count_running(l) == l->n_hosts && !self_interrupted))
-                return r;
-        if (!had_switch) {
-                (void) up_down(l, false, NULL); /* the first failure is the one to tell */
-                return r;
-        }
-        for (size_t n = 1; n <= l->n_hosts; n++) {
-                struct lab_host h;
-                lab_host_get(l, n, &h);
-                if (started[n])
-                        (void) host_kill(l, &h, NULL);
+        r = bring_up(l, o, started, &hosts_run, err);
+        if (r < 0 && (!hosts_run || self_interrupted)) {
+                if (had_switch)
+                        take_down_started(l, started);
+                else
+                        (void) up_down(l, false, NULL);
         }
         return r;
 }
