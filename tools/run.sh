@@ -92,9 +92,10 @@ done
 admin=$state/server/admin.json
 [ -s "$admin" ] || die "the server did not write $admin" "read .run/server.log"
 value() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1])).get(sys.argv[2], ""))' "$admin" "$1"; }
-export DROVER_URL=$url DROVER_ACCESS_KEY DROVER_SECRET_KEY
-DROVER_ACCESS_KEY=$(value accessKey)
-DROVER_SECRET_KEY=$(value secretKey)
+export RANCHER_URL=$url RANCHER_ACCESS_KEY RANCHER_SECRET_KEY
+RANCHER_ACCESS_KEY=$(value accessKey)
+RANCHER_SECRET_KEY=$(value secretKey)
+export DROVER_LAB_DIR=$state            # the lab "lab" keeps its data in .run/lab
 done_ "$url"
 
 step "starting $hosts hosts on this machine (drover lab up)"
@@ -117,11 +118,11 @@ cat <<END
 
 ${bold}drover is running at $url${plain}
   login          $(value username), password $(value password)   (kept in .run/server/admin.json)
-  API            curl -u \$DROVER_ACCESS_KEY:\$DROVER_SECRET_KEY $url/v2-beta
+  API            curl -u \$RANCHER_ACCESS_KEY:\$RANCHER_SECRET_KEY $url/v2-beta
 
 ${bold}Try next${plain}, in another terminal, in this folder:
-  export PATH=$bin:\$PATH DROVER_URL=$url
-  export DROVER_ACCESS_KEY=$DROVER_ACCESS_KEY DROVER_SECRET_KEY=$DROVER_SECRET_KEY
+  export PATH=$bin:\$PATH DROVER_LAB_DIR=$state
+  export RANCHER_URL=$url RANCHER_ACCESS_KEY=$RANCHER_ACCESS_KEY RANCHER_SECRET_KEY=$RANCHER_SECRET_KEY
   drover ps                       what runs where
   drover scale demo/web=5         more of it
   drover lab kill host3           power loss of a host; then: drover lab reboot host3

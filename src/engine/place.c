@@ -347,7 +347,7 @@ static int by_load(const void *a, const void *b) {
 
 int place_unit(const struct place_request *req, struct record **ret_host, struct dr_error *err) {
         assert(req->instances.n);
-        int64_t bound, requested;
+        int64_t bound = 0, requested = 0;
         struct ports ports;
         int r = bound_host(req, &bound, err);
         if (r == 0)
