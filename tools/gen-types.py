@@ -387,6 +387,14 @@ class Writer:
         out.append('const char *const role_names[] = { %s };' % ', '.join(map(q, ROLES)))
         internal = ['[F_%s] = %s' % (n, INTERNAL_KINDS[k]) for n, k in sorted(self.m.internal.items())]
         out.append('const uint8_t field_internal_kinds[F_MAX] = { [F_NONE] = FK_NONE,\n        %s\n};' % ',\n        '.join(internal))
+        masks = {}
+        for p in self.m.processes.values():
+            if p['stateField'] == 'state':
+                bits = masks.setdefault(self.tid(p['resourceType']), set())
+                bits |= {self.states.index(x) + 1 for x in p['transitioning'].values()}
+        rows = ['[%s] = 0x%x' % (t, sum(1 << b for b in bits)) for t, bits in sorted(masks.items())]
+        out.append('_Static_assert(S_MAX <= 64, "a set of states is one word");')
+        out.append('const uint64_t type_transitioning[T_MAX] = {\n        %s\n};' % ',\n        '.join(rows))
         index = {n: i + 1 for i, n in enumerate(self.types)}
         out.append(self.hash_table('field_hash', [(n, i + 1) for i, n in enumerate(self.fields)]))
         out.append(self.hash_table('state_hash', [(n, i + 1) for i, n in enumerate(self.states)]))

@@ -12,4 +12,5 @@ extern const char *const field_names[F_MAX];
 extern const char *const state_names[S_MAX];
 extern const char *const role_names[ROLE_MAX];
 extern const uint8_t field_internal_kinds[F_MAX];
+extern const uint64_t type_transitioning[T_MAX];                /* bits 1 << enum state_id */
 extern const struct id_hash field_hash, state_hash, process_hash, type_hash_v1, type_hash_v2;

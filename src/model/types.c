@@ -227,13 +227,5 @@ bool process_is_done(const struct process_def *def, enum state_id s) {
 }
 
 bool state_is_transitioning(enum type_id base, enum state_id s) {
-        for (unsigned i = 1; i < P_MAX; i++) {
-                const struct process_def *p = &process_defs[i];
-                if (p->base != base || p->state_field != F_state)
-                        continue;
-                for (size_t k = 0; k < p->n_done; k++)
-                        if (p->done[k].via == s)
-                                return true;
-        }
-        return false;
+        return (unsigned) base < T_MAX && (unsigned) s < S_MAX && (type_transitioning[base] & BIT(s));
 }

@@ -140,6 +140,43 @@ TEST(transitioning_states_are_those_of_the_main_state_field) {
         CHECK(!state_is_transitioning(T_instance, S_updating_healthy));
         CHECK(!state_is_transitioning(T_host, S_disconnecting));
         CHECK(state_is_transitioning(T_agent, S_disconnecting));
+        CHECK(!state_is_transitioning(T_agent, S_NONE));
+        CHECK(!state_is_transitioning(T_MAX, S_starting));
+        for (unsigned i = 1; i < P_MAX; i++) {
+                const struct process_def *p = process_get((enum process_id) i);
+                for (size_t k = 0; k < p->n_edges; k++)
+                        CHECK(p->state_field != F_state || state_is_transitioning(p->base, (enum state_id) p->edges[k].via));
+        }
+}
+
+TEST(links_follow_what_they_name) {
+        static const struct { enum type_id type; const char *link; enum link_kind kind; enum type_id target; enum field_id field;
+                              enum type_id via; enum field_id far; } rows[] = {
+                { T_container, "HOSTS", LINK_MAP, T_host, F_instanceId, T_instanceHostMap, F_hostId },
+                { T_host, "instances", LINK_MAP, T_instance, F_hostId, T_instanceHostMap, F_instanceId },
+                { T_service, "instances", LINK_MAP, T_instance, F_serviceId, T_serviceExposeMap, F_instanceId },
+                { T_service, "consumedservices", LINK_MAP, T_service, F_serviceId, T_serviceConsumeMap, F_consumedServiceId },
+                { T_service, "consumedbyservices", LINK_MAP, T_service, F_consumedServiceId, T_serviceConsumeMap, F_serviceId },
+                { T_storagePool, "volumes", LINK_MAP, T_volume, F_storagePoolId, T_volumeStoragePoolMap, F_volumeId },
+                { T_stack, "services", LINK_CHILD, T_service, F_stackId, T_NONE, F_NONE },
+                { T_project, "hosts", LINK_CHILD, T_host, F_accountId, T_NONE, F_NONE },
+                { T_container, "ports", LINK_CHILD, T_port, F_instanceId, T_NONE, F_NONE },
+                { T_container, "targetInstanceLinks", LINK_CHILD, T_instanceLink, F_targetInstanceId, T_NONE, F_NONE },
+                { T_service, "stack", LINK_REFERENCE, T_stack, F_stackId, T_NONE, F_NONE },
+                { T_processInstance, "processExecutions", LINK_CHILD, T_processExecution, F_processInstanceId, T_NONE, F_NONE },
+                { T_container, "containerStats", LINK_SPECIAL, T_NONE, F_NONE, T_NONE, F_NONE },
+                { T_loadBalancerService, "containerStats", LINK_SPECIAL, T_NONE, F_NONE, T_NONE, F_NONE },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                const struct link_def *l = type_link(type_get(API_V2_BETA, rows[i].type), rows[i].link, strlen(rows[i].link));
+                print_message("%s.%s\n", type_name(rows[i].type), rows[i].link);
+                CHECK(l != NULL);
+                CHECK_INT(l->kind, ==, rows[i].kind);
+                CHECK_INT(l->target, ==, rows[i].target);
+                CHECK_INT(l->field, ==, rows[i].field);
+                CHECK_INT(l->via, ==, rows[i].via);
+                CHECK_INT(l->far, ==, rows[i].far);
+        }
 }
 
 TEST(bases_are_tables) {
