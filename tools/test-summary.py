@@ -51,10 +51,10 @@ def main(arguments):
                 counts = count(row)
                 sums = [a + b for a, b in zip(sums, counts)]
                 if counts[1]:
-                    bad.append('%s: %s: %s' % (suite, row['name'], row['result'].lower()))
+                    bad.append('%s: %s: %s' % (suite, row['name'].split(' / ')[-1], row['result'].lower()))
                 if row['result'] == 'SKIP':
                     reason = [l for l in ((row.get('stdout') or '') + (row.get('stderr') or '')).splitlines() if l.strip()]
-                    skips.append('%s: %s: %s' % (suite, row['name'], reason[-1].strip() if reason else 'no reason given'))
+                    skips.append('%s: %s: %s' % (suite, row['name'].split(' / ')[-1], reason[-1].strip() if reason else 'no reason given'))
         print('%-10s %d passed, %d failed, %d skipped' % ((suite + ':',) + tuple(sums)))
         total = [a + b for a, b in zip(total, sums)]
     for line in skips:
