@@ -295,17 +295,17 @@ static int set_option(struct options *o, const struct option_row *row, const cha
         return 0;
 }
 
-/* --option VALUE and --option=VALUE. argv is reordered: arguments move to its beginning. */
+/* --option VALUE and --option=VALUE. What is no option is collected in o->args, which the caller frees. */
 static int parse_options(struct options *o, bool rest, int argc, char **argv, struct dr_error *err) {
-        int kept = 0;
+        free(o->args);
+        o->args = dr_xcalloc((size_t) argc + 1, sizeof *o->args);
+        o->n_args = 0;
         for (int i = 0; i < argc; i++) {
-                if (argv[i][0] != '-' || !argv[i][1] || str_eq(argv[i], "--") || (rest && kept)) {
-                        argv[kept++] = argv[i];
-                        if (!rest)
-                                continue;
-                        while (++i < argc)
-                                argv[kept++] = argv[i];
-                        break;
+                if (argv[i][0] != '-' || !argv[i][1] || str_eq(argv[i], "--")) {
+                        o->args[o->n_args++] = argv[i];
+                        while (rest && ++i < argc)
+                                o->args[o->n_args++] = argv[i];
+                        continue;
                 }
                 auto_free char *name = dr_xstrndup(argv[i], strcspn(argv[i], "="));
                 const char *value = strchr(argv[i], '=') ? strchr(argv[i], '=') + 1 : NULL;
@@ -331,9 +331,6 @@ static int parse_options(struct options *o, bool rest, int argc, char **argv, st
                 if (r < 0)
                         return r;
         }
-        argv[kept] = NULL;
-        o->args = argv;
-        o->n_args = (size_t) kept;
         return 0;
 }
 
@@ -378,8 +375,7 @@ int lab_main(int argc, char **argv) {
         signal(SIGPIPE, SIG_IGN);
         prog_path_init();
         struct dr_error err = { 0 };
-        static struct options o;
-        o = (struct options) { 0 };
+        struct options o = { 0 };
         if (argc > 1 && str_eq(argv[1], "hostinit"))
                 return hostinit_main(argc - 2, argv + 2);
         if (argc > 1 && str_eq(argv[1], "pauseinit"))
@@ -400,15 +396,15 @@ int lab_main(int argc, char **argv) {
                 usage(help ? stdout : stderr);
                 return help ? EXIT_OK : EXIT_USAGE;
         }
-        struct options first = { 0 };
-        if (parse_options(&first, false, at - 1, argv + 1, &err) < 0)
-                return fail(&err, EXIT_USAGE);
-        o = first;
-        if (parse_options(&o, v->rest, argc - at - 1, argv + at + 1, &err) < 0)
-                return fail(&err, EXIT_USAGE);
-        if (o.help) {
+        int code = EXIT_USAGE;
+        if (parse_options(&o, false, at - 1, argv + 1, &err) < 0 || parse_options(&o, v->rest, argc - at - 1, argv + at + 1, &err) < 0) {
+                fail(&err, code);
+        } else if (o.help) {
                 usage(stdout);
-                return EXIT_OK;
+                code = EXIT_OK;
+        } else {
+                code = run_verb(v, &o);
         }
-        return run_verb(v, &o);
+        free(o.args);
+        return code;
 }

@@ -8,5 +8,6 @@ struct token_options {
         const char *project;            /* name or id; NULL: RANCHER_ENVIRONMENT, else the first active one */
 };
 
-/* *ret: the token's "command"; caller frees. The question goes through the relay, so the server sees the address that the hosts use. */
+/* *ret: the token's "command"; caller frees. An http server is asked through the relay, so it sees the address that
+ * the hosts use; an https server directly, since its certificate names what the user wrote. */
 int token_join_command(const struct lab *l, const struct token_options *o, char **ret, struct dr_error *err);
