@@ -18,7 +18,7 @@ struct http_request {                   /* read-only except where said */
         const char *raw_query;          /* raw, behind '?'; NULL: none */
         struct http_path path;
         struct http_query query;
-        struct http_headers headers;    /* folded lines joined; repeated Cookie lines joined by "; ", others kept apart */
+        struct http_headers headers;    /* folded lines joined by the blanks they begin with; repeated Cookie lines joined by "; ", others kept apart */
         const char *host;               /* Host header, "" in HTTP/1.0 without one */
         int minor;                      /* 0 or 1 */
         bool tls;
