@@ -305,7 +305,7 @@ static int on_head(struct http_parse *p, struct http_head *h) {
                 c->spec.events->on_head(c, &c->res, c->spec.arg);
         if (c->cancelled)
                 return HTTP_GO_STOP;
-        if (str_eq(c->method, "HEAD"))
+        if (str_eq(c->method, "HEAD") || h->status == 204 || h->status == 304)         /* the parser believes a length there */
                 return HTTP_GO_NO_BODY;
         return h->status == 200 && c->spec.hijack_on_200 ? HTTP_GO_UPGRADE : HTTP_GO_BODY;
 }
