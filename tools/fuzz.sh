@@ -9,13 +9,12 @@ seconds=${1:-60}
 [[ $seconds =~ ^[1-9][0-9]{0,4}$ ]] || { echo "fuzz: \"$seconds\" is no number of seconds (1 to 99999)" >&2; exit 2; }
 tools/deps.sh build fuzz test
 [ -e build/fuzz/build.ninja ] || tools/setup.sh fuzz
-ninja -C build/fuzz -j "${JOBS:-$(nproc)}" | sed '/^ninja: /d'
-
 targets=("$@")
 if [ $# -eq 0 ]; then
-        mapfile -t targets < <(find build/fuzz/tests/fuzz -maxdepth 1 -type f -executable -name 'fuzz-*' -printf '%f\n' | sort)
+        mapfile -t targets < <(ninja -C build/fuzz -t targets all | sed -n 's|^tests/fuzz/\(fuzz-[a-z0-9-]*\): .*|\1|p' | sort)
 fi
 [ ${#targets[@]} -gt 0 ] || { echo "fuzz: no targets were built" >&2; exit 1; }
+ninja -C build/fuzz -j "${JOBS:-$(nproc)}" "${targets[@]/#/tests/fuzz/}" | sed '/^ninja: /d'
 mkdir -p build/fuzz/findings build/fuzz/log
 
 one() {         # TARGET SECONDS
