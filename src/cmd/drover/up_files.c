@@ -1,0 +1,208 @@
+#include "up_files.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "up_plan.h"
+
+struct doc { char *path, *text; size_t len; };
+
+struct reader {
+        VEC(struct doc) docs;
+        VEC(char *) env_strings;        /* "NAME\0value" */
+        struct smap env;
+};
+
+static int read_text(const char *path, char **ret, size_t *ret_len, struct dr_error *err) {
+        bool standard_input = str_eq(path, "-");
+        auto_close int opened = standard_input ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+        int fd = standard_input ? STDIN_FILENO : opened;
+        struct stat st;
+        if (fd < 0)
+                return dr_fail(err, errno == ENOENT ? DR_E_NOT_FOUND : DR_E_INTERNAL, NULL, "could not open \"%s\": %m", path);
+        if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+                return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "\"%s\" is a folder", path);
+        auto_free char *buf = dr_xmalloc(UP_FILE_BYTES_MAX + 2);
+        size_t n = 0;
+        for (;;) {
+                ssize_t r = read(fd, buf + n, UP_FILE_BYTES_MAX + 1 - n);
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return dr_fail(err, DR_E_INTERNAL, NULL, "could not read \"%s\": %m", path);
+                if (r == 0)
+                        break;
+                n += (size_t) r;
+                if (n > UP_FILE_BYTES_MAX)
+                        return dr_fail(err, DR_E_TOO_LARGE, NULL, "\"%s\" is longer than %d bytes", path, UP_FILE_BYTES_MAX);
+        }
+        buf[n] = '\0';
+        *ret = dr_take(buf);
+        *ret_len = n;
+        return 0;
+}
+
+static int add_doc(struct reader *rd, const char *path, struct dr_error *err) {
+        struct doc d = { 0 };
+        if (rd->docs.n >= COMPOSE_DOCS_MAX)
+                return dr_fail(err, DR_E_TOO_LARGE, NULL, "more than %d files", COMPOSE_DOCS_MAX);
+        for (size_t i = 0; i < rd->docs.n; i++)
+                if (str_eq(rd->docs.v[i].path, path))
+                        return 0;
+        int r = read_text(path, &d.text, &d.len, err);
+        if (r < 0)
+                return r;
+        d.path = dr_xstrdup(path);
+        vec_push(&rd->docs, d);
+        return 0;
+}
+
+/* name in the folder of path. Caller frees. */
+static char *beside(const char *path, const char *name) {
+        const char *slash = strrchr(path, '/');
+        return slash ? dr_xasprintf("%.*s/%s", (int) (slash - path), path, name) : dr_xstrdup(name);
+}
+
+static int add_beside(struct reader *rd, const char *name, struct dr_error *err) {
+        auto_free char *path = beside(rd->docs.v[0].path, name);
+        return access(path, F_OK) == 0 ? add_doc(rd, path, err) : 0;
+}
+
+static int add_docs(struct reader *rd, const struct up_files_config *cfg, struct dr_error *err) {
+        int r = 0;
+        for (size_t i = 0; i < cfg->n; i++) {
+                auto_free char *copy = dr_xstrdup(cfg->files[i]);
+                char *save = NULL, *path = cfg->split_colons ? strtok_r(copy, ":", &save) : copy;
+                for (; path; path = cfg->split_colons ? strtok_r(NULL, ":", &save) : NULL)
+                        if ((r = add_doc(rd, path, err)) < 0)
+                                return r;
+        }
+        if (rd->docs.n == 0 && ((r = add_doc(rd, "docker-compose.yml", err)) < 0 || (r = add_beside(rd, "docker-compose.override.yml", err)) < 0))
+                return r;
+        return cfg->rancher_file ? add_doc(rd, cfg->rancher_file, err) : add_beside(rd, "rancher-compose.yml", err);
+}
+
+static void set_env(struct reader *rd, const char *name, size_t len, const char *value) {
+        char *s = dr_xmalloc(len + strlen(value) + 2);
+        memcpy(s, name, len);
+        s[len] = '\0';
+        memcpy(s + len + 1, value, strlen(value) + 1);
+        vec_push(&rd->env_strings, s);
+        (void) smap_set(&rd->env, s, s + len + 1);      /* an earlier value stays in env_strings until the end */
+}
+
+/* Lines NAME=VALUE, as docker-compose's env files: '#' lines and blank lines are skipped, quotes are part of the value. */
+static int read_env_file(struct reader *rd, const char *path, struct dr_error *err) {
+        auto_free char *text = NULL;
+        size_t len;
+        unsigned line = 0;
+        int r = read_text(path, &text, &len, err);
+        if (r < 0)
+                return r;
+        for (char *p = text, *next; *p; p = next) {
+                next = p + strcspn(p, "\n");
+                if (*next)
+                        *next++ = '\0';
+                line++;
+                p += strspn(p, " \t");
+                p[strcspn(p, "\r")] = '\0';
+                if (!*p || *p == '#')
+                        continue;
+                const char *eq = strchr(p, '=');
+                if (eq == p)
+                        return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "%s:%u: a variable without name", path, line);
+                if (rd->env_strings.n >= UP_ENV_NAMES_MAX)
+                        return dr_fail(err, DR_E_TOO_LARGE, NULL, "%s: more than %d variables", path, UP_ENV_NAMES_MAX);
+                if (eq)
+                        set_env(rd, p, (size_t) (eq - p), eq + 1);
+        }
+        return 0;
+}
+
+/* The env file wins over the environment, as rancher-compose documents it. */
+static const char *find_variable(void *ctx, const char *name) {
+        struct reader *rd = ctx;
+        const char *value = smap_get(&rd->env, name);
+        return value ? value : getenv(name);
+}
+
+static int read_named(void *ctx, const char *doc, const char *path, char **ret, size_t *ret_len, struct dr_error *err) {
+        (void) ctx;
+        auto_free char *full = path[0] == '/' ? dr_xstrdup(path) : beside(doc, path);
+        return read_text(full, ret, ret_len, err);
+}
+
+static char *stack_name(const struct up_files_config *cfg, const struct reader *rd) {
+        const char *env = getenv("COMPOSE_PROJECT_NAME");
+        if (cfg->stack)
+                return dr_xstrdup(cfg->stack);
+        if (env && *env)
+                return up_stack_name(env);
+        auto_free char *dir = beside(rd->docs.v[0].path, ".");
+        char full[PATH_MAX];
+        if (!realpath(dir, full))
+                return dr_xstrdup("default");
+        const char *slash = strrchr(full, '/');
+        return up_stack_name(slash ? slash + 1 : full);
+}
+
+static void show_messages(const struct compose *c) {
+        size_t n;
+        const struct compose_message *m = compose_messages(c, &n);
+        for (size_t i = 0; i < n; i++) {
+                auto_free char *text = compose_message_format(&m[i]);
+                fprintf(stderr, "%s: %s\n", m[i].warning ? "warning" : "error", text);
+        }
+}
+
+static void reader_done(struct reader *rd) {
+        for (size_t i = 0; i < rd->docs.n; i++) {
+                free(rd->docs.v[i].path);
+                free(rd->docs.v[i].text);
+        }
+        vec_done(&rd->docs);
+        for (size_t i = 0; i < rd->env_strings.n; i++)
+                free(rd->env_strings.v[i]);
+        vec_done(&rd->env_strings);
+        smap_done(&rd->env);
+}
+
+static int read_all(struct reader *rd, const struct up_files_config *cfg, struct up_files *ret, struct dr_error *err) {
+        int r = add_docs(rd, cfg, err);
+        if (r < 0 || (cfg->env_file && (r = read_env_file(rd, cfg->env_file, err)) < 0))
+                return r;
+        struct compose_doc docs[COMPOSE_DOCS_MAX];
+        for (size_t i = 0; i < rd->docs.n; i++)
+                docs[i] = (struct compose_doc) { .name = rd->docs.v[i].path, .text = rd->docs.v[i].text, .len = rd->docs.v[i].len };
+        auto_free char *stack = stack_name(cfg, rd);
+        AUTO(compose_free) struct compose *compose = NULL;
+        struct compose_env env = { .ctx = rd, .lookup = find_variable, .read_file = read_named, .stack = stack };
+        r = compose_read(docs, rd->docs.n, &env, &compose, err);
+        show_messages(compose);
+        if (r < 0) {
+                size_t n, errors = 0;
+                const struct compose_message *m = compose_messages(compose, &n);
+                for (size_t i = 0; i < n; i++)
+                        errors += !m[i].warning;
+                return errors == 0 ? r : dr_fail(err, DR_E_INVALID_FORMAT, NULL, "nothing was changed: the files have %zu error%s", errors, errors == 1 ? "" : "s");
+        }
+        *ret = (struct up_files) { .stack = dr_take(stack), .compose = dr_take(compose) };
+        return 0;
+}
+
+int up_files_read(const struct up_files_config *cfg, struct up_files *ret, struct dr_error *err) {
+        struct reader rd = { 0 };
+        int r = read_all(&rd, cfg, ret, err);
+        reader_done(&rd);
+        return r;
+}
+
+void up_files_done(struct up_files *f) {
+        free(f->stack);
+        compose_free(f->compose);
+        *f = (struct up_files) { 0 };
+}

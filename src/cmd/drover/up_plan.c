@@ -1,0 +1,224 @@
+#include "up_plan.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+enum { HASH_TEXT_BYTES_MAX = 16 << 20, WORDS_BYTES_MAX = 4096, DEPTH_MAX = 32 };
+
+static const char *const actions[UP_ACTION_MAX] = { [UP_CREATE] = "create", [UP_KEEP] = "keep", [UP_UPDATE] = "update" };
+_Static_assert(ARRAY_LEN(actions) == UP_ACTION_MAX, "one name per action");
+
+const char *up_action_to_string(enum up_action a) {
+        return (unsigned) a < UP_ACTION_MAX ? actions[a] : NULL;
+}
+
+void up_step_done(struct up_step *s) {
+        json_free(s->fields);
+        free(s->changed);
+        free(s->needs_upgrade);
+        *s = (struct up_step) { 0 };
+}
+
+void up_hash(const struct json_object *body, char ret[UP_HASH_CHARS + 1]) {
+        static const char *const parts[] = { "launchConfig", "secondaryLaunchConfigs" };
+        auto_sbuf struct sbuf text = SBUF(HASH_TEXT_BYTES_MAX);
+        unsigned char sum[crypto_hash_sha256_BYTES];
+        for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+                struct json_object *part = json_get(body, parts[i]);
+                if (part)
+                        json_canonical(part, &text);
+                sbuf_putc(&text, '\n');
+        }
+        crypto_hash_sha256(sum, (const unsigned char *) sbuf_str(&text), text.len);
+        for (size_t i = 0; i < UP_HASH_CHARS / 2; i++)
+                snprintf(ret + 2 * i, 3, "%02x", sum[i]);
+}
+
+static void set_label(struct json_object *config, const char *hash) {
+        struct json_object *labels = json_get_object(config, "labels");
+        if (!config)
+                return;
+        if (!labels) {
+                labels = json_object_new_object();
+                json_set(config, "labels", labels);
+        }
+        json_set_str(labels, UP_HASH_LABEL, hash);
+}
+
+void up_set_hash(struct json_object *body, const char *hash) {
+        struct json_object *secondaries = json_get_array(body, "secondaryLaunchConfigs");
+        set_label(json_get_object(body, "launchConfig"), hash);
+        for (size_t i = 0; secondaries && i < json_object_array_length(secondaries); i++)
+                set_label(json_object_array_get_idx(secondaries, i), hash);
+}
+
+/* Whether existing holds all that desired says: objects may have more members, null and absent are the same, so are an
+ * absent value and an empty list or object. */
+static bool covers(const struct json_object *existing, const struct json_object *desired, unsigned depth) {
+        if (!desired)
+                return true;
+        if (depth >= DEPTH_MAX)
+                return json_equal(existing, desired);
+        if (json_object_is_type(desired, json_type_object)) {
+                json_object_object_foreach((struct json_object *) desired, key, value)
+                        if (!covers(json_get(existing, key), value, depth + 1))
+                                return false;
+                return true;
+        }
+        if (json_object_is_type(desired, json_type_array)) {
+                size_t n = json_object_array_length(desired);
+                if (!existing || !json_object_is_type(existing, json_type_array))
+                        return n == 0;
+                if (json_object_array_length(existing) != n)
+                        return false;
+                for (size_t i = 0; i < n; i++)
+                        if (!covers(json_object_array_get_idx(existing, i), json_object_array_get_idx(desired, i), depth + 1))
+                                return false;
+                return true;
+        }
+        if (!existing && json_object_is_type(desired, json_type_boolean))
+                return !json_object_get_boolean(desired);
+        return json_equal(existing, desired);
+}
+
+static void add_word(struct sbuf *b, const char *name, const struct json_object *from, const struct json_object *to) {
+        enum json_type t = json_object_get_type(to), f = json_object_get_type(from);
+        bool plain = (t == json_type_string || t == json_type_int || t == json_type_boolean) && f != json_type_object && f != json_type_array;
+        sbuf_printf(b, "%s%s", b->len ? ", " : "", name);
+        if (plain)
+                sbuf_printf(b, " %.100s -> %.100s", from ? json_object_get_string((struct json_object *) from) : "nothing",
+                            json_object_get_string((struct json_object *) to));
+}
+
+static const char *image(const struct json_object *config) {
+        const char *s = json_str(config, "imageUuid", "");
+        return str_starts(s, "docker:") ? s + strlen("docker:") : s;
+}
+
+/* Names what differs between two launch configurations. where: "" or "sidekick NAME: ". ports are left out: the server chooses
+ * public ports and writes protocols. */
+static void compare_configs(const struct json_object *desired, const struct json_object *existing, const char *where, struct sbuf *b) {
+        if (!str_eq(image(desired), image(existing)))
+                sbuf_printf(b, "%s%simage %.100s -> %.100s", b->len ? ", " : "", where, *image(existing) ? image(existing) : "nothing", image(desired));
+        json_object_object_foreach((struct json_object *) desired, key, value) {
+                if (str_eq(key, "imageUuid") || str_eq(key, "ports") || str_eq(key, "labels") || str_eq(key, "name"))
+                        continue;
+                if (!covers(json_get(existing, key), value, 0)) {
+                        auto_free char *name = dr_xasprintf("%s%s", where, key);
+                        add_word(b, name, json_get(existing, key), value);
+                }
+        }
+        struct json_object *labels = json_get_object(desired, "labels");
+        if (labels) {
+                json_object_object_foreach(labels, label, text)
+                        if (!str_eq(label, UP_HASH_LABEL) && !json_equal(text, json_get(json_get_object(existing, "labels"), label)))
+                                sbuf_printf(b, "%s%slabel %s", b->len ? ", " : "", where, label);
+        }
+}
+
+static struct json_object *named(struct json_object *list, const char *name) {
+        for (size_t i = 0; list && i < json_object_array_length(list); i++)
+                if (str_eq(json_str(json_object_array_get_idx(list, i), "name", NULL), name))
+                        return json_object_array_get_idx(list, i);
+        return NULL;
+}
+
+static void compare_sidekicks(const struct json_object *desired, const struct json_object *existing, struct sbuf *b) {
+        struct json_object *want = json_get_array(desired, "secondaryLaunchConfigs"), *have = json_get_array(existing, "secondaryLaunchConfigs");
+        for (size_t i = 0; want && i < json_object_array_length(want); i++) {
+                struct json_object *w = json_object_array_get_idx(want, i), *h = named(have, json_str(w, "name", ""));
+                auto_free char *where = dr_xasprintf("sidekick %s: ", json_str(w, "name", ""));
+                if (h)
+                        compare_configs(w, h, where, b);
+                else
+                        sbuf_printf(b, "%snew sidekick %s", b->len ? ", " : "", json_str(w, "name", ""));
+        }
+        for (size_t i = 0; have && i < json_object_array_length(have); i++) {
+                struct json_object *h = json_object_array_get_idx(have, i);
+                if (!named(want, json_str(h, "name", "")) && !str_eq(json_str(h, "imageUuid", ""), "rancher/none"))
+                        sbuf_printf(b, "%ssidekick %s is not in the files", b->len ? ", " : "", json_str(h, "name", ""));
+        }
+}
+
+static char *compare_launch(const struct json_object *desired, const char *hash, const struct json_object *existing) {
+        struct json_object *want = json_get_object(desired, "launchConfig"), *have = json_get_object(existing, "launchConfig");
+        const char *had = json_str(json_get_object(have, "labels"), UP_HASH_LABEL, NULL);
+        auto_sbuf struct sbuf b = SBUF(WORDS_BYTES_MAX);
+        if (!want)
+                return NULL;
+        if (had && str_eq(had, hash)) {
+                /* The label travels with upgrades made elsewhere: the image tells. */
+                if (!str_eq(image(want), image(have)))
+                        sbuf_printf(&b, "image %.100s -> %.100s", image(have), image(want));
+        } else {
+                compare_configs(want, have, "", &b);
+                compare_sidekicks(desired, existing, &b);
+                if (had && !b.len)
+                        sbuf_puts(&b, "something was taken out of the files, or its ports changed");
+        }
+        return b.len ? sbuf_steal(&b) : NULL;
+}
+
+/* Both give the launchConfig of a load balancer in a PUT too, but changing its image is an upgrade all the same. */
+static const char *const updatable[] = {
+        "description", "scale", "scalePolicy", "metadata", "retainIp", "selectorContainer", "selectorLink", "externalIpAddresses", "hostname", "lbConfig",
+};
+
+static bool links_differ(const struct json_object *links, const struct json_object *existing) {
+        struct json_object *want = json_get_array(links, "serviceLinks"), *have = json_get_object(existing, "linkedServices");
+        size_t n = want ? json_object_array_length(want) : 0;
+        if (n != (have ? (size_t) json_object_object_length(have) : 0))
+                return true;
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *w = json_object_array_get_idx(want, i);
+                const char *name = json_str(w, "name", NULL), *id = json_str(w, "serviceId", NULL);
+                bool found = false;
+                json_object_object_foreach(have, key, value)
+                        if ((!id || str_eq(json_object_get_string(value), id)) && (!name || !*name || str_eq(key, name)))
+                                found = true;
+                if (!found)
+                        return true;
+        }
+        return false;
+}
+
+void up_plan_service(const struct json_object *desired, const char *hash, const struct json_object *existing, const struct json_object *links,
+                     struct up_step *ret) {
+        *ret = (struct up_step) { .action = UP_CREATE, .start = true };
+        if (!existing) {
+                ret->links_differ = links && json_get_array(links, "serviceLinks") && json_object_array_length(json_get_array(links, "serviceLinks")) > 0;
+                return;
+        }
+        auto_sbuf struct sbuf words = SBUF(WORDS_BYTES_MAX);
+        AUTO(json_free) struct json_object *fields = json_object_new_object();
+        for (size_t i = 0; i < ARRAY_LEN(updatable); i++) {
+                struct json_object *want = json_get(desired, updatable[i]), *have = json_get(existing, updatable[i]);
+                if (covers(have, want, 0))
+                        continue;
+                add_word(&words, updatable[i], have, want);
+                json_set(fields, updatable[i], json_copy(want));
+        }
+        ret->action = words.len ? UP_UPDATE : UP_KEEP;
+        if (words.len) {
+                ret->fields = dr_take(fields);
+                ret->changed = sbuf_steal(&words);
+        }
+        ret->needs_upgrade = compare_launch(desired, hash, existing);
+        ret->links_differ = links && links_differ(links, existing);
+        const char *state = json_str(existing, "state", "");
+        ret->start = str_eq(state, "inactive") || str_eq(state, "deactivating") || str_eq(state, "registering") || str_eq(state, "requested");
+}
+
+char *up_stack_name(const char *text) {
+        auto_sbuf struct sbuf b = SBUF(256);
+        if (*text == '_' || *text == '.' || *text == '-')
+                sbuf_putc(&b, 'x');
+        for (; *text && b.len < 63; text++) {
+                char c = *text >= 'A' && *text <= 'Z' ? (char) (*text + 32) : *text;
+                bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+                sbuf_putc(&b, good ? c : '-');
+        }
+        while (b.len > 0 && b.data[b.len - 1] == '-')
+                b.data[--b.len] = '\0';
+        return b.len ? sbuf_steal(&b) : dr_xstrdup("default");
+}

@@ -1,0 +1,20 @@
+/* verb_stop.c: drover stop|deactivate ID... */
+#include "cli.h"
+#include "verbs.h"
+
+static const struct opt_row rows[] = { CLI_TYPE_ROW("service, container, host, stack") };
+
+static int stop_one(struct cli *c, struct json_object **resource, struct dr_error *err) {
+        return cli_act(c, resource, (const char *const[]) { "stop", "deactivate", "deactivateservices", NULL }, NULL, err);
+}
+
+static int run(const struct opts *o, void *context) {
+        unsigned types;
+        (void) o;
+        int r = cli_types(context, (unsigned) (BIT(RES_SERVICE) | BIT(RES_CONTAINER) | BIT(RES_HOST) | BIT(RES_STACK)), &types);
+        return r < 0 ? r : cli_each(context, types, stop_one);
+}
+
+const struct opt_command verb_stop = { .name = "stop", .aliases = "deactivate", .summary = "stop services, containers, stacks; deactivate hosts",
+                                       .args = "NAME...", .min_args = 1, .max_args = OPT_ANY, .complete = "service,stack,container,host",
+                                       OPT_ROWS(rows), .run = run };
