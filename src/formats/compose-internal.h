@@ -42,7 +42,7 @@ struct ynode *compose_interpolate(struct compose *c, const struct ynode *n, cons
 /* composekeys.c: the table of service keys */
 enum key_type { KEY_STRING, KEY_BOOL, KEY_NUMBER, KEY_STRING_NULL, KEY_LIST, KEY_STRINGS, KEY_COMMAND, KEY_MAP, KEY_DICT, KEY_RATES,
                 KEY_STRING_MAP, KEY_ANY, KEY_TYPE_MAX };
-enum key_item { ITEM_STRING, ITEM_PORT, ITEM_EXPOSE, ITEM_SECRET };
+enum key_item { ITEM_STRING, ITEM_NUMBER, ITEM_PORT, ITEM_EXPOSE, ITEM_SECRET };
 enum { V1 = 1, V2 = 2, V12 = 3 };
 
 struct compose_build;                   /* a launch config being made, see composelaunch.c */

@@ -46,7 +46,7 @@ static const struct compose_key keys[] = {
         { "external_ips", V12, KEY_LIST },
         { "external_links", V12, KEY_LIST },
         { "extra_hosts", V12, KEY_DICT, .field = "extraHosts", .convert = conv_list },
-        { "group_add", V12, KEY_LIST, .field = "groupAdd", .convert = conv_list },
+        { "group_add", V12, KEY_LIST, .item = ITEM_NUMBER, .field = "groupAdd", .convert = conv_list },
         { "health_check", V12, KEY_MAP, .field = "healthCheck", .convert = conv_health },
         { "hostname", V12, KEY_STRING, .field = "hostname", .convert = conv_string },
         { "image", V12, KEY_STRING, .field = "imageUuid", .convert = conv_image },
@@ -287,14 +287,14 @@ bool compose_port_ok(const char *s) {
         return true;
 }
 
-/* \d+(-\d+)?(/[a-zA-Z]+)? */
+/* \d+([-:]\d+)?(/[a-zA-Z]+)?; the colon for legacy balancers' source:target. */
 bool compose_expose_ok(const char *s) {
         for (int part = 0;; part++) {
                 if (!isdigit((unsigned char) *s))
                         return false;
                 while (isdigit((unsigned char) *s))
                         s++;
-                if (part || *s != '-')
+                if (part || (*s != '-' && *s != ':'))
                         break;
                 s++;
         }
@@ -347,7 +347,7 @@ static bool secret_ok(const struct ynode *v) {
 static void check_item(const struct check *k, size_t index, const struct ynode *v) {
         static const char *const item_wanted[] = {
                 [ITEM_STRING] = "a string.", [ITEM_PORT] = "a string or number.", [ITEM_EXPOSE] = "a string or number.",
-                [ITEM_SECRET] = "a string or object",
+                [ITEM_NUMBER] = "a string or number.", [ITEM_SECRET] = "a string or object",
         };
         enum key_item item = k->row->item;
         bool number = v->kind == YNODE_INT || v->kind == YNODE_FLOAT;

@@ -140,14 +140,15 @@ static struct json_object *links_of(struct plan *p, struct planned *s) {
 }
 
 static void find_needs(struct plan *p, struct planned *s) {
-        struct json_object *rules = s->kind == KIND_LB ? json_get_array(s->lb, "portRules") : NULL;
-        for (size_t i = 0; rules && i < json_object_array_length(rules); i++) {
-                const char *service = json_str(json_object_array_get_idx(rules, i), "service", NULL);
-                if (!service || strchr(service, '/'))
+        const struct ynode *lb = ynode_get(s->svc, "lb_config"), *rules = ynode_get(lb, "port_rules");
+        bool balancer = s->kind == KIND_LB || s->kind == KIND_LEGACY_LB;
+        for (size_t i = 0; balancer && rules && rules->kind == YNODE_SEQ && i < rules->seq.n; i++) {
+                const struct ynode *target = ynode_get(rules->seq.v[i], "service");
+                if (!target || !*target->text || strchr(target->text, '/'))
                         continue;
-                if (!find(p, service))
-                        compose_error(p->c, ynode_get(s->svc, "lb_config"), "Service '%s' has a link to service '%s' which is undefined", s->name, service);
-                need(p, s, service);
+                if (!find(p, target->text))
+                        compose_error(p->c, target, "Service '%s' has a link to service '%s' which is undefined", s->name, target->text);
+                need(p, s, target->text);
         }
         const struct ynode *depends = ynode_get(s->svc, "depends_on");
         for (size_t i = 0; depends && i < depends->seq.n; i++) {        /* drover: orders; upstream ignores it */
