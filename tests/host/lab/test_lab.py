@@ -4,6 +4,7 @@
 DROVER_BIN_DIR: where drover is (or, before it is built, drover-lab-test).
 """
 import http.server
+import json
 import os
 import shutil
 import subprocess
@@ -97,6 +98,40 @@ class Quiet(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Tokens(http.server.BaseHTTPRequestHandler):
+    """The API calls that end in a registration token's command, which names the Host that was asked for."""
+    keys = 'Basic YWNjZXNzOnNlY3JldA=='        # access:secret
+    polls, out = 0, None
+
+    def answer(self, status, value):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == '/join':
+            self.answer(200, 'joining')
+        elif self.headers.get('Authorization') != self.keys:
+            self.answer(401, {'type': 'error', 'code': 'Unauthorized'})
+        elif self.path.startswith('/v2-beta/projects?'):
+            self.answer(200, {'data': [{'id': '1a9', 'state': 'removed', 'name': 'old'}, {'id': '1a5', 'state': 'active', 'name': 'Default'}]})
+        else:
+            Tokens.polls += 1
+            url = f'http://{self.headers["Host"]}/join'
+            active = {'state': 'active', 'command': f'(busybox wget -qO- {url}; echo " {url} $CATTLE_AGENT_IP") | sudo tee {self.out}-$(hostname)'}
+            self.answer(200, {'id': '1c7', 'state': 'registering'} if Tokens.polls < 3 else dict(active, id='1c7'))
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        good = self.path == '/v2-beta/projects/1a5/registrationtokens'
+        self.answer(201 if good else 404, {'id': '1c7', 'state': 'registering'})
+
+    def log_message(self, *args):
+        pass
+
+
 class LabCase:
     cgroup2 = False
 
@@ -120,9 +155,8 @@ class LabCase:
 
     @classmethod
     def lab(cls, verb, *args, check=True, timeout=120):
-        r = subprocess.run([program(), 'lab', verb, '--name', cls.name, *args] if verb not in ('exec', 'docker') else
-                           [program(), 'lab', '--name', cls.name, verb, *args],
-                           env=cls.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False)
+        r = subprocess.run([program(), 'lab', '--name', cls.name, verb, *args], env=cls.env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                           timeout=timeout, check=False)
         if check and r.returncode != 0:
             raise AssertionError(f'lab {verb} {args}: code {r.returncode}\n{r.stdout}\n{r.stderr}')
         return r
@@ -282,6 +316,23 @@ class LabCase:
             self.lab('heal')
         self.assertEqual(self.lab(*fetch).stdout, Quiet.body.decode())
 
+    def test_server_and_keys_are_enough_to_join(self):
+        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Tokens)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url = f'http://127.0.0.1:{server.server_port}'
+        r = self.lab('up', '--server', url, '--access-key', 'access', '--secret-key', 'wrong', check=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn('refuses these keys', r.stderr)
+        out = os.path.join(self.base, 'token')
+        Tokens.polls, Tokens.out = 0, out
+        self.lab('up', '--server', url + '/v1', '--access-key', 'access', '--secret-key', 'secret')
+        for name, host in self.ls().items():
+            net = host['address'].rsplit('.', 1)[0]
+            with open(f'{out}-{name}', encoding='utf-8') as f:
+                self.assertEqual(f.read(), f'"joining" http://{net}.1:{server.server_port}/join {host["address"]}\n')
+
     def test_a_failing_join_command_is_told_with_its_output(self):
         r = self.lab('up', '--join-command', 'echo http://127.0.0.1:9 refused us; exit 3', check=False)
         self.assertEqual(r.returncode, 1)
@@ -290,7 +341,7 @@ class LabCase:
         self.assertEqual({h['state'] for h in self.ls().values()}, {'running'})
 
     def test_wrong_use_says_what_is_wrong(self):
-        for args, text in ((('kill', 'host9'), 'no host "host9"'), (('kill',), 'usage'), (('up', '--hosts', '0'), 'not a number'),
+        for args, text in ((('kill', 'host9'), 'no host "host9"'), (('kill',), 'HOST'), (('up', '--hosts', '51'), 'hosts'),
                            (('up', '--subnet', '10.0.0.0/8'), 'A.B.C.0/24'), (('cut', 'host1', 'host1'), 'from itself'),
                            (('up', '--nonsense'), 'unknown option'), (('load', 'host1', '/no/such.tar'), 'could not load')):
             r = self.lab(*args, check=False)

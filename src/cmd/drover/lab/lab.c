@@ -1,7 +1,6 @@
 #include "lab.h"
 
-#include "base/log.h"
-#include "base/parse.h"
+#include "base/options.h"
 #include "base/vec.h"
 #include "host.h"
 #include "hostinit.h"
@@ -15,56 +14,16 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, ENV_MAX = 32 };
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* Everything that options can set, for all verbs. */
-struct options {
-        const char *name, *dir;
-        struct up_options up;
-        bool quiet, clean, erase, busybox, help;
-        const char *cmd, *entrypoint, *output;
-        const char *env[ENV_MAX + 1];
-        const char *add[IMAGE_FILES_MAX];
-        size_t n_env, n_add;
-        char **args;                    /* what is no option */
-        size_t n_args;
-};
+static const char *arg(const struct opts *o, size_t i) { return opts_args(o, NULL)[i]; }
 
-struct option_row { const char *name, *alias; size_t offset; enum { OPT_STRING, OPT_FLAG, OPT_NUMBER } kind; const char *help; };
-#define ROW(field) offsetof(struct options, field)
-static const struct option_row option_rows[] = {
-        { "--name", NULL, ROW(name), OPT_STRING, "LAB       which lab; \"lab\" without it" },
-        { "--dir", NULL, ROW(dir), OPT_STRING, "DIR        the lab's folder; $DROVER_LAB_DIR/LAB or ~/.drover/lab/LAB without it" },
-        { "--hosts", NULL, ROW(up.hosts), OPT_NUMBER, "N        up: how many hosts, 3 for a new lab" },
-        { "--server", NULL, ROW(up.server), OPT_STRING, "URL     up: join this server ($RANCHER_ACCESS_KEY, $RANCHER_SECRET_KEY)" },
-        { "--access-key", NULL, ROW(up.access_key), OPT_STRING, "KEY up: instead of $RANCHER_ACCESS_KEY" },
-        { "--secret-key", NULL, ROW(up.secret_key), OPT_STRING, "KEY up: instead of $RANCHER_SECRET_KEY" },
-        { "--env-name", NULL, ROW(up.project), OPT_STRING, "NAME  up: environment to join; the first one without it" },
-        { "--join-command", NULL, ROW(up.join_command), OPT_STRING, "CMD  up: run this inside each host instead of asking the server" },
-        { "--registry-mirror", NULL, ROW(up.mirror), OPT_STRING, "URL  up: where engines look for images first" },
-        { "--subnet", NULL, ROW(up.subnet), OPT_STRING, "A.B.C.0/24  up: the hosts' network" },
-        { "--cgroup2", NULL, ROW(up.cgroup2), OPT_FLAG, "          up: cgroup2 inside the hosts where the machine has v1" },
-        { "--quiet", "-q", ROW(quiet), OPT_FLAG, "        ls: names only" },
-        { "--clean", NULL, ROW(clean), OPT_FLAG, "            reboot: shut down in order instead of cutting the power" },
-        { "--delete", NULL, ROW(erase), OPT_FLAG, "           down: erase the hosts' data too" },
-        { "--from-busybox", NULL, ROW(busybox), OPT_FLAG, "     image: of this machine's static busybox" },
-        { "--cmd", NULL, ROW(cmd), OPT_STRING, "TEXT       image: what a container runs (/bin/sh -c TEXT)" },
-        { "--entrypoint", NULL, ROW(entrypoint), OPT_STRING, "WORD  image: entry point" },
-        { "--output", "-o", ROW(output), OPT_STRING, "TAR   image: write an archive for \"docker load\" and load nothing" },
-        { "--help", "-h", ROW(help), OPT_FLAG, "" },
-};
-
-struct verb {
-        const char *name, *args, *help;
-        size_t args_min, args_max;
-        bool rest;                      /* options end at the first argument */
-        bool lock;
-        int (*run)(struct lab *l, const struct options *o, struct dr_error *err);       /* exit code, or negative errno */
-};
-
-static int run_up(struct lab *l, const struct options *o, struct dr_error *err) {
-        int r = up_run(l, &o->up, err);
-        if (r >= 0 && !o->quiet)
+static int run_up(struct lab *l, const struct opts *o, struct dr_error *err) {
+        struct up_options up = { .hosts = (uint64_t) opts_int(o, "hosts"), .server = opts_str(o, "server"), .mirror = opts_str(o, "registry-mirror"),
+                                 .subnet = opts_str(o, "subnet"), .join_command = opts_str(o, "join-command"), .access_key = opts_str(o, "access-key"),
+                                 .secret_key = opts_str(o, "secret-key"), .project = opts_str(o, "environment"), .cgroup2 = opts_bool(o, "cgroup2") };
+        int r = up_run(l, &up, err);
+        if (r >= 0)
                 printf("lab \"%s\" is up: \"drover lab ls\", \"drover lab docker host1 ps\", \"drover lab exec host1 -- sh\", \"drover lab down\"\n", l->name);
         return r;
 }
@@ -73,14 +32,14 @@ static const char *host_state(const struct lab *l, const struct lab_host *h) {
         return !host_pid(l, h) ? "down" : host_is_frozen(l, h) ? "frozen" : switch_is_cut(l, h) ? "cut" : "running";
 }
 
-static int run_ls(struct lab *l, const struct options *o, struct dr_error *err) {
-        if (!o->quiet)
+static int run_ls(struct lab *l, const struct opts *o, struct dr_error *err) {
+        if (!opts_bool(o, "quiet"))
                 printf("%-8s %-15s %-8s %-8s %s\n", "NAME", "ADDRESS", "STATE", "PID", "ENGINE");
         for (size_t n = 1; n <= l->n_hosts; n++) {
                 struct lab_host h;
                 lab_host_get(l, n, &h);
                 auto_free char *sock = host_socket(l, &h);
-                if (o->quiet)
+                if (opts_bool(o, "quiet"))
                         printf("%s\n", h.name);
                 else
                         printf("%-8s %-15s %-8s %-8d %s%s\n", h.name, h.address, host_state(l, &h), host_pid(l, &h), sock ? "unix://" : "-", sock ? sock : "");
@@ -88,28 +47,27 @@ static int run_ls(struct lab *l, const struct options *o, struct dr_error *err) 
         return 0;
 }
 
-static const char *const *program_args(const struct options *o) {
-        char **args = o->args + 1;
-        if (o->n_args > 1 && str_eq(args[0], "--"))
-                args++;
-        return (const char *const *) args;
+/* What follows HOST, with or without "--" before it. */
+static const char *const *program_args(const struct opts *o) {
+        const char *const *args = opts_args(o, NULL) + 1;
+        return str_eq(args[0], "--") ? args + 1 : args;
 }
 
-static int run_exec(struct lab *l, const struct options *o, struct dr_error *err) {
+static int run_exec(struct lab *l, const struct opts *o, struct dr_error *err) {
         const char *const *argv = program_args(o);
         if (!argv[0])
                 return dr_fail(err, DR_E_MISSING_REQUIRED, NULL, "no command given: drover lab exec HOST -- COMMAND");
-        if (str_eq(o->args[0], "switch"))
+        if (str_eq(arg(o, 0), "switch"))
                 return host_exec_switch(l, argv, err);
         struct lab_host h;
-        int r = lab_host_find(l, o->args[0], &h, err);
+        int r = lab_host_find(l, arg(o, 0), &h, err);
         return r < 0 ? r : host_exec(l, &h, argv, NULL, err);
 }
 
 /* The docker program runs outside, so that its files and folders are the user's. */
-static int run_docker(struct lab *l, const struct options *o, struct dr_error *err) {
+static int run_docker(struct lab *l, const struct opts *o, struct dr_error *err) {
         struct lab_host h;
-        int r = lab_host_find(l, o->args[0], &h, err);
+        int r = lab_host_find(l, arg(o, 0), &h, err);
         if (r < 0)
                 return r;
         auto_free char *sock = host_socket(l, &h);
@@ -132,51 +90,51 @@ static int run_docker(struct lab *l, const struct options *o, struct dr_error *e
         return dr_fail(err, DR_E_NOT_FOUND, NULL, "could not run \"docker\": %m; install package docker.io");
 }
 
-static int run_kill(struct lab *l, const struct options *o, struct dr_error *err) {
+static int run_kill(struct lab *l, const struct opts *o, struct dr_error *err) {
         struct lab_host h;
-        int r = lab_host_find(l, o->args[0], &h, err);
+        int r = lab_host_find(l, arg(o, 0), &h, err);
         return r < 0 ? r : host_kill(l, &h, err);
 }
 
-static int run_reboot(struct lab *l, const struct options *o, struct dr_error *err) {
+static int run_reboot(struct lab *l, const struct opts *o, struct dr_error *err) {
         struct lab_host h;
-        int r = lab_host_find(l, o->args[0], &h, err);
-        if (r >= 0 && o->clean)
+        int r = lab_host_find(l, arg(o, 0), &h, err);
+        if (r >= 0 && opts_bool(o, "clean"))
                 r = host_shut_down(l, &h, err);
         return r < 0 ? r : up_reboot(l, &h, err);
 }
 
-static int freeze(struct lab *l, const struct options *o, bool frozen, struct dr_error *err) {
+static int freeze(struct lab *l, const struct opts *o, bool frozen, struct dr_error *err) {
         struct lab_host h;
-        int r = lab_host_find(l, o->args[0], &h, err);
+        int r = lab_host_find(l, arg(o, 0), &h, err);
         return r < 0 ? r : host_freeze(l, &h, frozen, err);
 }
-static int run_freeze(struct lab *l, const struct options *o, struct dr_error *err) { return freeze(l, o, true, err); }
-static int run_thaw(struct lab *l, const struct options *o, struct dr_error *err) { return freeze(l, o, false, err); }
+static int run_freeze(struct lab *l, const struct opts *o, struct dr_error *err) { return freeze(l, o, true, err); }
+static int run_thaw(struct lab *l, const struct opts *o, struct dr_error *err) { return freeze(l, o, false, err); }
 
-static int run_cut(struct lab *l, const struct options *o, struct dr_error *err) {
+static int run_cut(struct lab *l, const struct opts *o, struct dr_error *err) {
         struct lab_host h, peer;
-        int r = lab_host_find(l, o->args[0], &h, err);
-        if (r < 0 || o->n_args == 1)
+        int r = lab_host_find(l, arg(o, 0), &h, err);
+        if (r < 0 || !arg(o, 1))
                 return r < 0 ? r : switch_cut(l, &h, NULL, err);
-        if (str_eq(o->args[1], "server"))
+        if (str_eq(arg(o, 1), "server"))
                 return switch_cut(l, &h, "server", err);
-        r = lab_host_find(l, o->args[1], &peer, err);
+        r = lab_host_find(l, arg(o, 1), &peer, err);
         if (r >= 0 && peer.n == h.n)
                 return dr_fail(err, DR_E_INVALID_REFERENCE, NULL, "%s cannot be cut from itself", h.name);
         return r < 0 ? r : switch_cut(l, &h, peer.name, err);
 }
 
-static int run_heal(struct lab *l, const struct options *o, struct dr_error *err) {
+static int run_heal(struct lab *l, const struct opts *o, struct dr_error *err) {
         struct lab_host h;
-        int r = o->n_args ? lab_host_find(l, o->args[0], &h, err) : 0;
-        return r < 0 ? r : switch_heal(l, o->n_args ? &h : NULL, err);
+        int r = arg(o, 0) ? lab_host_find(l, arg(o, 0), &h, err) : 0;
+        return r < 0 ? r : switch_heal(l, arg(o, 0) ? &h : NULL, err);
 }
 
-static int run_down(struct lab *l, const struct options *o, struct dr_error *err) {
+static int run_down(struct lab *l, const struct opts *o, struct dr_error *err) {
         bool exists = lab_exists(l);
-        int r = up_down(l, o->erase, err);
-        if (r >= 0 && !o->quiet && exists && !o->erase)
+        int r = up_down(l, opts_bool(o, "delete"), err);
+        if (r >= 0 && exists && !opts_bool(o, "delete"))
                 printf("lab \"%s\" is down; its data is kept in %s (\"drover lab down --delete\" erases it)\n", l->name, l->dir);
         return r;
 }
@@ -225,186 +183,165 @@ static int load(struct lab *l, const char *where, const char *tar, struct dr_err
         return r;
 }
 
-static int run_load(struct lab *l, const struct options *o, struct dr_error *err) { return load(l, o->args[0], o->args[1], err); }
+static int run_load(struct lab *l, const struct opts *o, struct dr_error *err) { return load(l, arg(o, 0), arg(o, 1), err); }
 
-static int run_image(struct lab *l, const struct options *o, struct dr_error *err) {
-        if (!o->busybox)
+static int run_image(struct lab *l, const struct opts *o, struct dr_error *err) {
+        if (!opts_bool(o, "from-busybox"))
                 return dr_fail(err, DR_E_MISSING_REQUIRED, NULL, "say what the image is made of: --from-busybox");
-        struct image_spec s = { .name = o->args[0], .cmd = o->cmd, .entrypoint = o->entrypoint, .env = o->env };
-        auto_free char *parts[IMAGE_FILES_MAX] = { NULL };
-        for (size_t i = 0; i < o->n_add; i++) {
-                parts[i] = dr_xstrdup(o->add[i]);
+        size_t n_add = 0;
+        const char *const *add = opts_list(o, "add", &n_add);
+        struct image_spec s = { .name = arg(o, 0), .cmd = opts_str(o, "cmd"), .entrypoint = opts_str(o, "entrypoint"), .env = opts_list(o, "env", NULL) };
+        char *parts[IMAGE_FILES_MAX] = { NULL };
+        int r = n_add > IMAGE_FILES_MAX ? dr_fail(err, DR_E_TOO_LARGE, NULL, "--add is given more than %d times", IMAGE_FILES_MAX) : 0;
+        for (size_t i = 0; i < n_add && r >= 0; i++) {
+                parts[i] = dr_xstrdup(add[i]);
                 char *colon = strrchr(parts[i], ':');
-                if (!colon)
-                        return dr_fail(err, DR_E_INVALID_FORMAT, "add", "\"%s\" is not of the form FILE:/PATH/IN/IMAGE", o->add[i]);
+                if (!colon) {
+                        r = dr_fail(err, DR_E_INVALID_FORMAT, "add", "\"%s\" is not of the form FILE:/PATH/IN/IMAGE", add[i]);
+                        break;
+                }
                 *colon = '\0';
                 s.files[s.n_files++] = (struct image_file) { parts[i], colon + 1 };
         }
-        if (o->output)
-                return image_write(&s, o->output, err);
-        auto_free char *tar = lab_path(l, "image.tar");
-        int r = image_write(&s, tar, err);
-        r = r < 0 ? r : load(l, "all", tar, err);
-        (void) unlink(tar);
+        const char *output = opts_str(o, "output");
+        auto_free char *tar = output ? dr_xstrdup(output) : lab_path(l, "image.tar");
+        r = r < 0 ? r : image_write(&s, tar, err);
+        if (!output) {
+                r = r < 0 ? r : load(l, "all", tar, err);
+                (void) unlink(tar);     /* absent when it could not be written */
+        }
+        for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+                free(parts[i]);
         return r;
 }
 
-static const struct verb verbs[] = {
-        { "up", "", "make and start hosts, join them to a server", 0, 0, false, true, run_up },
-        { "ls", "", "list the hosts", 0, 0, false, false, run_ls },
-        { "exec", "HOST -- COMMAND", "run a program inside a host (or \"switch\")", 2, SIZE_MAX, true, false, run_exec },
-        { "docker", "HOST ARGUMENTS", "run docker against a host's engine", 1, SIZE_MAX, true, false, run_docker },
-        { "kill", "HOST", "power loss", 1, 1, false, true, run_kill },
-        { "reboot", "HOST", "power cycle, or power on after a kill", 1, 1, false, true, run_reboot },
-        { "freeze", "HOST", "hang everything in a host", 1, 1, false, true, run_freeze },
-        { "thaw", "HOST", "end that", 1, 1, false, true, run_thaw },
-        { "cut", "HOST [PEER|server]", "cut a host's network, or one path of it", 1, 2, false, true, run_cut },
-        { "heal", "[HOST]", "undo the cuts of a host, or all", 0, 1, false, true, run_heal },
-        { "load", "HOST|all TAR", "docker load", 2, 2, false, false, run_load },
-        { "image", "NAME", "make an image and load it on all hosts", 1, 1, false, true, run_image },
-        { "down", "", "stop everything of the lab", 0, 0, false, true, run_down },
+enum { LAB_MAYBE = 1, LAB_LOCKED = 2 };  /* works without a lab; changes it */
+
+static int run_verb(const struct opts *o, struct lab *l, int flags, int (*fn)(struct lab *, const struct opts *, struct dr_error *)) {
+        struct dr_error err = { 0 };
+        auto_close int lock = -1;
+        AUTO(lab_free) struct lab *again = NULL;
+        int r = 0;
+        if (!(flags & LAB_MAYBE) && !lab_exists(l))
+                r = dr_fail(&err, DR_E_NOT_FOUND, NULL, "there is no lab \"%s\" in \"%s\"; \"drover lab up\" makes it", l->name, l->dir);
+        if (r >= 0 && (flags & LAB_LOCKED) && (lab_exists(l) || fn == run_up)) {
+                r = lab_lock(l, &lock, &err);
+                /* The settings may have changed while we waited. */
+                r = r < 0 ? r : lab_open(l->name, l->dir, &again, &err);
+        }
+        r = r < 0 ? r : fn(again ? again : l, o, &err);
+        if (r < 0)
+                fprintf(stderr, "drover lab: %s\n", err.message);
+        return r < 0 || fflush(stdout) != 0 ? EXIT_FAILED : r;
+}
+
+#define VERB(verb, verb_flags) \
+        static int start_##verb(const struct opts *o, void *lab) { return run_verb(o, lab, verb_flags, run_##verb); }
+VERB(up, LAB_MAYBE | LAB_LOCKED)
+VERB(ls, LAB_MAYBE)
+VERB(exec, 0)
+VERB(docker, 0)
+VERB(kill, LAB_LOCKED)
+VERB(reboot, LAB_LOCKED)
+VERB(freeze, LAB_LOCKED)
+VERB(thaw, LAB_LOCKED)
+VERB(cut, LAB_LOCKED)
+VERB(heal, LAB_LOCKED)
+VERB(load, 0)
+VERB(image, LAB_MAYBE | LAB_LOCKED)
+VERB(down, LAB_MAYBE | LAB_LOCKED)
+
+static const struct opt_row up_rows[] = {
+        { .name = "hosts", .arg = "N", .type = OPT_INT, .min = 0, .max = LAB_HOSTS_MAX, .help = "how many hosts; 3 for a new lab" },
+        { .name = "server", .arg = "URL", .type = OPT_STRING, .help = "let the hosts join this server, which may listen on loopback only" },
+        { .name = "access-key", .arg = "KEY", .type = OPT_STRING, .env = "RANCHER_ACCESS_KEY", .help = "API key for the server" },
+        { .name = "secret-key", .arg = "KEY", .type = OPT_STRING, .env = "RANCHER_SECRET_KEY", .flags = OPT_SECRET, .help = "the API key's secret" },
+        { .name = "environment env", .arg = "ENV", .type = OPT_STRING, .env = "RANCHER_ENVIRONMENT", .help = "environment to join, by name or id; the first one without it" },
+        { .name = "join-command", .arg = "COMMAND", .type = OPT_STRING, .help = "run this inside each host instead of asking the server" },
+        { .name = "registry-mirror", .arg = "URL", .type = OPT_STRING, .help = "where engines look for images first" },
+        { .name = "subnet", .arg = "A.B.C.0/24", .type = OPT_STRING, .help = "the hosts' network" },
+        { .name = "cgroup2", .type = OPT_FLAG, .help = "cgroup2 inside the hosts where the machine has v1" },
+};
+static const struct opt_row ls_rows[] = { { .name = "quiet", .letter = 'q', .type = OPT_FLAG, .help = "names only" } };
+static const struct opt_row reboot_rows[] = { { .name = "clean", .type = OPT_FLAG, .help = "shut down in order instead of cutting the power" } };
+static const struct opt_row down_rows[] = { { .name = "delete", .type = OPT_FLAG, .help = "erase the hosts' data too" } };
+static const struct opt_row image_rows[] = {
+        { .name = "from-busybox", .type = OPT_FLAG, .help = "of this machine's static busybox" },
+        { .name = "cmd", .arg = "TEXT", .type = OPT_STRING, .help = "what a container runs by default: /bin/sh -c TEXT" },
+        { .name = "entrypoint", .arg = "WORD", .type = OPT_STRING, .help = "entry point" },
+        { .name = "env", .arg = "NAME=VALUE", .type = OPT_LIST, .help = "environment variable, may be repeated" },
+        { .name = "add", .arg = "FILE:PATH", .type = OPT_LIST, .help = "put a file in, may be repeated" },
+        { .name = "output", .letter = 'o', .arg = "TAR", .type = OPT_PATH, .help = "write an archive for \"docker load\", load nothing" },
 };
 
-static void usage(FILE *f) {
-        fprintf(f, "Usage: drover lab VERB [OPTIONS] [ARGUMENTS]\nSeveral Docker hosts on this machine, on a network of their own.\n\n");
-        for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-                fprintf(f, "  %-7s %-19s %s\n", verbs[i].name, verbs[i].args, verbs[i].help);
-        fprintf(f, "\nOptions:\n");
-        for (size_t i = 0; i < ARRAY_LEN(option_rows); i++)
-                if (*option_rows[i].help)
-                        fprintf(f, "  %s %s\n", option_rows[i].name, option_rows[i].help);
-        fprintf(f, "  --env NAME=VALUE      image: an environment variable, may be repeated\n  --add FILE:PATH       image: put a file in, may be repeated\n");
-}
+static const struct opt_command
+        up = { .name = "up", .summary = "make and start hosts, let them join a server", OPT_ROWS(up_rows), .run = start_up,
+               .about = "Does only what is missing, so it may be repeated. What it started is taken down again when it fails." },
+        ls = { .name = "ls", .summary = "list the hosts", OPT_ROWS(ls_rows), .run = start_ls },
+        exec = { .name = "exec", .summary = "run a program inside a host, or in the network of \"switch\"", .args = "HOST -- COMMAND...", .min_args = 2,
+                 .max_args = OPT_ANY, .first_ends = true, .run = start_exec },
+        docker = { .name = "docker", .summary = "run docker against a host's engine", .args = "HOST ARGUMENTS...", .min_args = 1, .max_args = OPT_ANY,
+                   .first_ends = true, .run = start_docker },
+        kill_verb = { .name = "kill", .summary = "power loss", .args = "HOST", .min_args = 1, .max_args = 1, .run = start_kill },
+        reboot = { .name = "reboot", .summary = "power cycle, or power on after a kill", .args = "HOST", .min_args = 1, .max_args = 1,
+                   OPT_ROWS(reboot_rows), .run = start_reboot },
+        freeze_verb = { .name = "freeze", .summary = "hang everything in a host", .args = "HOST", .min_args = 1, .max_args = 1, .run = start_freeze },
+        thaw = { .name = "thaw", .summary = "end that", .args = "HOST", .min_args = 1, .max_args = 1, .run = start_thaw },
+        cut = { .name = "cut", .summary = "cut a host's network, or its way to one host or the server", .args = "HOST [PEER|server]", .min_args = 1,
+                .max_args = 2, .run = start_cut },
+        heal = { .name = "heal", .summary = "undo the cuts of a host, or all", .args = "[HOST]", .max_args = 1, .run = start_heal },
+        load_verb = { .name = "load", .summary = "docker load on a host, or all", .args = "HOST|all TAR", .min_args = 2, .max_args = 2, .run = start_load },
+        image = { .name = "image", .summary = "make an image without a registry and load it on all hosts", .args = "NAME", .min_args = 1, .max_args = 1,
+                  OPT_ROWS(image_rows), .run = start_image },
+        down = { .name = "down", .summary = "stop everything of the lab; its data stays", OPT_ROWS(down_rows), .run = start_down };
 
-static int set_option(struct options *o, const struct option_row *row, const char *value, struct dr_error *err) {
-        void *field = (char *) o + row->offset;
-        uint64_t n = 0;
-        switch (row->kind) {
-        case OPT_FLAG:
-                *(bool *) field = true;
-                return 0;
-        case OPT_STRING:
-                *(const char **) field = value;
-                return 0;
-        case OPT_NUMBER:
-                if (parse_u64(value, LAB_HOSTS_MAX, &n) < 0 || n == 0)
-                        return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "\"%s %s\" is not a number from 1 to %d", row->name, value, LAB_HOSTS_MAX);
-                *(uint64_t *) field = n;
-                return 0;
-        }
-        return 0;
-}
+static const struct opt_command *const verbs[] = { &up, &ls, &exec, &docker, &kill_verb, &reboot, &freeze_verb, &thaw, &cut, &heal, &load_verb,
+                                                   &image, &down };
+static const struct opt_row rows[] = {
+        { .name = "name", .arg = "LAB", .type = OPT_STRING, .dflt = "lab", .flags = OPT_NO_ENV, .help = "which lab" },
+        { .name = "dir", .arg = "DIR", .type = OPT_PATH, .flags = OPT_NO_ENV, .help = "the lab's folder; $DROVER_LAB_DIR/LAB or ~/.drover/lab/LAB without it" },
+};
+static const struct opt_command program = {
+        .name = "drover lab", .summary = "several Docker hosts on this machine, on a network of their own",
+        .about = "Needs root and an installed Docker engine (it need not run). Hosts are called host1, host2, ...", OPT_ROWS(rows), OPT_SUB(verbs),
+};
 
-/* --option VALUE and --option=VALUE. What is no option is collected in o->args, which the caller frees. */
-static int parse_options(struct options *o, bool rest, int argc, char **argv, struct dr_error *err) {
-        free(o->args);
-        o->args = dr_xcalloc((size_t) argc + 1, sizeof *o->args);
-        o->n_args = 0;
-        for (int i = 0; i < argc; i++) {
-                if (argv[i][0] != '-' || !argv[i][1] || str_eq(argv[i], "--")) {
-                        o->args[o->n_args++] = argv[i];
-                        while (rest && ++i < argc)
-                                o->args[o->n_args++] = argv[i];
-                        continue;
-                }
-                auto_free char *name = dr_xstrndup(argv[i], strcspn(argv[i], "="));
-                const char *value = strchr(argv[i], '=') ? strchr(argv[i], '=') + 1 : NULL;
-                const struct option_row *row = NULL;
-                for (size_t k = 0; k < ARRAY_LEN(option_rows) && !row; k++)
-                        if (str_eq(name, option_rows[k].name) || str_eq(name, option_rows[k].alias))
-                                row = &option_rows[k];
-                bool env = str_eq(name, "--env"), add = str_eq(name, "--add");
-                if (!row && !env && !add)
-                        return dr_fail(err, DR_E_INVALID_OPTION, NULL, "unknown option \"%s\"; see \"drover lab --help\"", argv[i]);
-                bool flag = row && row->kind == OPT_FLAG;
-                if (flag && value)
-                        return dr_fail(err, DR_E_INVALID_OPTION, NULL, "option \"%s\" takes no value", name);
-                if (!flag && !value && (value = i + 1 < argc ? argv[++i] : NULL) == NULL)
-                        return dr_fail(err, DR_E_INVALID_OPTION, NULL, "option \"%s\" needs a value", name);
-                if ((env && o->n_env == ENV_MAX) || (add && o->n_add == IMAGE_FILES_MAX))
-                        return dr_fail(err, DR_E_TOO_LARGE, NULL, "option \"%s\" is given too often", name);
-                if (env)
-                        o->env[o->n_env++] = value;
-                else if (add)
-                        o->add[o->n_add++] = value;
-                int r = row ? set_option(o, row, value, err) : 0;
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int fail(const struct dr_error *err, int code) {
-        fprintf(stderr, "drover lab: %s\n", err->message);
-        return code;
-}
-
-static int run_verb(const struct verb *v, const struct options *o) {
-        struct dr_error err = { 0 };
-        AUTO(lab_free) struct lab *l = NULL;
-        auto_close int lock = -1;
-        if (o->n_args < v->args_min || o->n_args > v->args_max) {
-                fprintf(stderr, "drover lab: usage: drover lab %s %s\n", v->name, v->args);
-                return EXIT_USAGE;
-        }
-        int r = lab_open(o->name, o->dir, &l, &err);
-        if (r < 0)
-                return fail(&err, EXIT_USAGE);
-        bool needs_lab = !str_eq(v->name, "up") && !str_eq(v->name, "ls") && !str_eq(v->name, "down") && !(str_eq(v->name, "image") && o->output);
-        if (needs_lab && !lab_exists(l)) {
-                (void) dr_fail(&err, DR_E_NOT_FOUND, NULL, "there is no lab \"%s\" in \"%s\"; \"drover lab up\" makes it", l->name, l->dir);
-                return fail(&err, EXIT_FAILED);
-        }
-        if (v->lock && (lab_exists(l) || str_eq(v->name, "up"))) {
-                r = lab_lock(l, &lock, &err);
-                if (r < 0)
-                        return fail(&err, EXIT_FAILED);
-                /* The settings may have changed while we waited. */
-                l = lab_free(l);
-                r = lab_open(o->name, o->dir, &l, &err);
-                if (r < 0)
-                        return fail(&err, EXIT_FAILED);
-        }
-        r = v->run(l, o, &err);
-        if (r < 0)
-                return fail(&err, EXIT_FAILED);
-        return fflush(stdout) == 0 ? r : EXIT_FAILED;
+static int usage_error(int argc, char **argv, const struct dr_error *err) {
+        auto_free char *hint = opts_usage_hint(&program, argc, argv);
+        fprintf(stderr, "drover lab: %s\n%s\n", err->message, hint);
+        return EXIT_USAGE;
 }
 
 int lab_main(int argc, char **argv) {
         signal(SIGPIPE, SIG_IGN);
         prog_path_init();
-        struct dr_error err = { 0 };
-        struct options o = { 0 };
         if (argc > 1 && str_eq(argv[1], "hostinit"))
                 return hostinit_main(argc - 2, argv + 2);
         if (argc > 1 && str_eq(argv[1], "pauseinit"))
                 return keeper_main(argc - 2, argv + 2);
-        /* Options may stand before the verb as well. */
-        int at = 1;
-        while (at < argc && argv[at][0] == '-' && argv[at][1])
-                at += strchr(argv[at], '=') || str_eq(argv[at], "--help") || str_eq(argv[at], "-h") ? 1 : 2;
-        const char *name = at < argc ? argv[at] : NULL;
-        const struct verb *v = NULL;
-        for (size_t i = 0; i < ARRAY_LEN(verbs) && !v && name; i++)
-                if (str_eq(name, verbs[i].name))
-                        v = &verbs[i];
-        if (!v) {
-                bool help = argc > 1 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h") || str_eq(argv[1], "help"));
-                if (name && !help)
-                        fprintf(stderr, "drover lab: unknown verb \"%s\"\n\n", name);
-                usage(help ? stdout : stderr);
-                return help ? EXIT_OK : EXIT_USAGE;
+        if (argc < 2) {
+                const struct opt_command *path[] = { &program };
+                auto_free char *help = opt_command_help(path, 1);
+                fputs(help, stdout);
+                return 0;
         }
-        int code = EXIT_USAGE;
-        if (parse_options(&o, false, at - 1, argv + 1, &err) < 0 || parse_options(&o, v->rest, argc - at - 1, argv + at + 1, &err) < 0) {
-                fail(&err, code);
-        } else if (o.help) {
-                usage(stdout);
-                code = EXIT_OK;
-        } else {
-                code = run_verb(v, &o);
+        AUTO(opts_free) struct opts *o = NULL;
+        AUTO(lab_free) struct lab *l = NULL;
+        struct dr_error err = { 0 };
+        if (opts_parse(&program, argc, argv, environ, &o, &err) < 0)
+                return usage_error(argc, argv, &err);
+        if (opts_action(o) == OPTS_HELP) {
+                auto_free char *help = opts_help(o);
+                fputs(help, stdout);
+                return 0;
         }
-        free(o.args);
-        return code;
+        if (opts_action(o) == OPTS_VERSION) {
+                puts("drover " DROVER_VERSION);
+                return 0;
+        }
+        if (lab_open(opts_str(o, "name"), opts_str(o, "dir"), &l, &err) < 0) {
+                fprintf(stderr, "drover lab: %s\n", err.message);
+                return EXIT_USAGE;
+        }
+        return opts_command(o)->run(o, l);
 }
