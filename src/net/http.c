@@ -190,11 +190,11 @@ char *http_unescape(const char *s, size_t len, bool plus) {
                 char c = s[i];
                 if (c == '%') {
                         int hi = i + 2 < len ? hex_digit(s[i + 1]) : -1, lo = i + 2 < len ? hex_digit(s[i + 2]) : -1;
-                        c = (char) (hi << 4 | lo);
-                        if (hi < 0 || lo < 0 || c == 0) {
+                        if (hi < 0 || lo < 0 || hi + lo == 0) {
                                 free(out);
                                 return NULL;
                         }
+                        c = (char) (hi << 4 | lo);
                         i += 2;
                 } else if (c == '+' && plus) {
                         c = ' ';

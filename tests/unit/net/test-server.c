@@ -227,4 +227,318 @@ TEST(the_place_where_a_request_is_cut_changes_nothing) {
                         run_row(&f, &rows[i], TRANSPORT_UNIX, cut, false);
         fixture_done(&f);
 }
+
+/* ---- sequences ---- */
+
+static const struct { const char *in, *out; bool close; } kinds[] = {
+        { "GET /hello HTTP/1.1\r\n" H "\r\n", HELLO, false },
+        { "POST /echo HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nabcde", OK5("abcde"), false },
+        { "POST /echo HTTP/1.1\r\n" H "Content-Length: 5\r\nConnection: close\r\n\r\nabcde",
+          "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nabcde", true },
+        { "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nvwxyz\r\n0\r\n\r\n", OK5("vwxyz"), false },
+        { "HEAD /hello HTTP/1.1\r\n" H "\r\n", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n", false },
+        { "GET /later HTTP/1.1\r\n" H "\r\n", OK5("later"), false },
+};
+
+TEST(every_sequence_of_up_to_four_requests_in_one_write_gets_one_answer_each_and_the_loop_rests) {
+        struct fixture f;
+        fixture_init(&f, config);
+        size_t total = 1;
+        for (unsigned len = 1; len <= 4; len++) {
+                total *= ARRAY_LEN(kinds);
+                for (size_t code = 0; code < total; code++) {
+                        auto_sbuf struct sbuf in = SBUF(4096), want = SBUF(4096);
+                        bool closed = false;
+                        unsigned answers = 0;
+                        size_t rest = code;
+                        for (unsigned i = 0; i < len; i++, rest /= ARRAY_LEN(kinds)) {
+                                unsigned k = (unsigned) (rest % ARRAY_LEN(kinds));
+                                sbuf_puts(&in, kinds[k].in);
+                                if (!closed) {
+                                        sbuf_puts(&want, kinds[k].out);
+                                        answers++;
+                                }
+                                closed = closed || kinds[k].close;
+                        }
+                        f.handled = 0;
+                        struct peer p = peer_open(&f, TRANSPORT_UNIX);
+                        peer_send(&f, &p, in.data, in.len);
+                        PEER_WAIT(&f, &p, (strip_dates(&p.in), p.in.len >= want.len));
+                        CHECK_STR(sbuf_str(&p.in), ==, sbuf_str(&want));
+                        CHECK_INT(f.handled, ==, answers);
+                        CHECK(!f.parked);
+                        peer_shutdown(&p);
+                        peer_wait_eof(&f, &p);
+                        CHECK_STR(sbuf_str(&p.in), ==, sbuf_str(&want));
+                        peer_close(&p);
+                }
+        }
+        fixture_done(&f);
+}
+
+static unsigned turns;
+static void count_turn(void *arg) { turns++; }
+static void set_flag(void *arg) { *(bool *) arg = true; }
+
+TEST(an_answered_connection_leaves_the_loop_asleep) {
+        struct fixture f;
+        fixture_init(&f, config);
+        struct peer p = peer_open(&f, TRANSPORT_TCP);
+        const char *in = "GET /hello HTTP/1.1\r\n" H "\r\nPOST /echo HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nabcdeGET /later HTTP/1.1\r\n" H "\r\n";
+        peer_send(&f, &p, in, strlen(in));
+        PEER_WAIT(&f, &p, p.in.data && strstr(p.in.data, "\r\n\r\nlater"));
+        turns = 0;
+        struct turn_hook *h = turn_hook_new(f.loop, count_turn, NULL);
+        bool fired = false;
+        struct timer *t = timer_new(f.loop, set_flag, &fired);
+        timer_start(t, 600);
+        while (!fired)
+                loop_turn(f.loop, true);
+        CHECK_INT(turns, <, 20);                /* the sweep's four per second, and no spinning */
+        timer_free(t);
+        turn_hook_free(h);
+        peer_close(&p);
+        fixture_done(&f);
+}
+
+/* ---- limits ---- */
+
+static void expect_refusal(struct fixture *f, const char *in, size_t n, const char *status_line) {
+        struct peer p = peer_open(f, TRANSPORT_TCP);
+        peer_send(f, &p, in, n);
+        peer_wait_eof(f, &p);
+        if (!p.in.data || !str_starts(p.in.data, status_line)) {
+                print_error("wanted %s, got %.60s\n", status_line, sbuf_str(&p.in));
+                fail();
+        }
+        CHECK(!p.reset);                        /* the answer was not lost to a reset */
+        peer_close(&p);
+}
+
+TEST(heads_above_the_limits_are_refused_and_those_at_the_limit_are_not) {
+        struct fixture f;
+        fixture_init(&f, config);
+        auto_sbuf struct sbuf b = SBUF(1 << 20);
+        for (int over = 0; over < 2; over++) {
+                sbuf_reset(&b);
+                sbuf_puts(&b, "GET /");
+                for (int i = 0; i < HTTP_TARGET_BYTES_MAX - 1 + over; i++)
+                        sbuf_putc(&b, 'a');
+                sbuf_puts(&b, " HTTP/1.1\r\n" H "Connection: close\r\n\r\n");
+                expect_refusal(&f, b.data, b.len, over ? "HTTP/1.1 414 " : "HTTP/1.1 404 ");
+
+                sbuf_reset(&b);
+                sbuf_puts(&b, "GET / HTTP/1.1\r\n" H "Connection: close\r\n");
+                for (int i = 0; i < HTTP_HEADERS_MAX - 2 + over; i++)
+                        sbuf_printf(&b, "X-%d: y\r\n", i);
+                sbuf_puts(&b, "\r\n");
+                expect_refusal(&f, b.data, b.len, over ? "HTTP/1.1 431 " : "HTTP/1.1 404 ");
+
+                sbuf_reset(&b);
+                sbuf_puts(&b, "GET / HTTP/1.1\r\n" H "Connection: close\r\nX: ");
+                size_t counted = strlen("/") + strlen("Hosth") + strlen("Connectionclose") + strlen("X");
+                for (size_t i = counted; i < HTTP_HEAD_BYTES_MAX + (size_t) over; i++)
+                        sbuf_putc(&b, 'v');
+                sbuf_puts(&b, "\r\n\r\n");
+                expect_refusal(&f, b.data, b.len, over ? "HTTP/1.1 431 " : "HTTP/1.1 404 ");
+        }
+        fixture_done(&f);
+}
+TEST(a_refused_upload_gets_its_answer_although_the_client_goes_on_sending) {
+        struct fixture f;
+        fixture_init(&f, config);
+        auto_sbuf struct sbuf b = SBUF(32 << 20);
+        sbuf_puts(&b, "POST /early HTTP/1.1\r\n" H "Content-Length: 8000000\r\n\r\n");
+        for (int i = 0; i < 1000000; i++)
+                sbuf_add(&b, "abcdefgh", 8);
+        struct peer p = peer_open(&f, TRANSPORT_TCP);
+        peer_send(&f, &p, b.data, b.len);
+        PEER_WAIT(&f, &p, p.in.data && strstr(p.in.data, "\r\n\r\nno"));
+        peer_close(&p);
+        fixture_done(&f);
+}
+TEST(slow_heads_slow_bodies_and_idle_connections_end_in_time) {
+        struct http_server_config c = config;
+        c.head_ms = 300;
+        c.body_ms = 300;
+        c.idle_ms = 300;
+        struct fixture f;
+        fixture_init(&f, c);
+        const char *head = "GET /hello HT", *body = "POST /echo HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nab", *idle = "GET /hello HTTP/1.1\r\n" H "\r\n";
+        expect_refusal(&f, head, strlen(head), "HTTP/1.1 408 ");
+        expect_refusal(&f, body, strlen(body), "HTTP/1.1 408 ");
+        expect_refusal(&f, idle, strlen(idle), "HTTP/1.1 200 ");        /* then it ends */
+        struct peer p = peer_open(&f, TRANSPORT_TCP);
+        peer_wait_eof(&f, &p);
+        CHECK_INT(p.in.len, ==, 0);
+        peer_close(&p);
+        fixture_done(&f);
+}
+TEST(one_address_has_a_limited_number_of_connections_and_the_rest_are_closed) {
+        struct http_server_config c = config;
+        c.per_address_max = 3;
+        struct fixture f;
+        fixture_init(&f, c);
+        struct peer p[4];
+        for (int i = 0; i < 3; i++)
+                p[i] = peer_open(&f, TRANSPORT_TCP);
+        WAIT_FOR(&f, http_server_connections(f.server) == 3);
+        p[3] = peer_open(&f, TRANSPORT_TCP);
+        peer_wait_eof(&f, &p[3]);
+        struct peer u = peer_open(&f, TRANSPORT_UNIX);
+        peer_send(&f, &u, kinds[0].in, strlen(kinds[0].in));
+        PEER_WAIT(&f, &u, u.in.len > 0);
+        peer_close(&u);
+        peer_close(&p[0]);
+        WAIT_FOR(&f, http_server_connections(f.server) == 2);
+        peer_close(&p[3]);
+        p[3] = peer_open(&f, TRANSPORT_TCP);
+        peer_send(&f, &p[3], kinds[0].in, strlen(kinds[0].in));
+        PEER_WAIT(&f, &p[3], p[3].in.len > 0);
+        for (int i = 1; i < 4; i++)
+                peer_close(&p[i]);
+        fixture_done(&f);
+}
+
+/* ---- back-pressure, leaving ---- */
+
+TEST(a_client_that_pipelines_and_never_reads_is_stopped_and_loses_nothing) {
+        struct fixture f;
+        fixture_init(&f, config);
+        auto_sbuf struct sbuf b = SBUF(1 << 20);
+        sbuf_puts(&b, "POST /echo HTTP/1.1\r\n" H "Content-Length: 100000\r\n\r\n");
+        for (int i = 0; i < 12500; i++)
+                sbuf_add(&b, "abcdefgh", 8);
+        struct peer p = peer_open(&f, TRANSPORT_UNIX);
+        size_t sent = 0, all = b.len * 100;
+        unsigned still = 0;
+        while (still < 200 && sent < all) {             /* writes without reading until nothing moves */
+                ssize_t k = send(p.fd, b.data + sent % b.len, b.len - sent % b.len, MSG_NOSIGNAL);
+                still = k > 0 ? 0 : still + 1;
+                sent += k > 0 ? (size_t) k : 0;
+                fixture_turn(&f);
+        }
+        CHECK_INT(sent, <, all);
+        CHECK_INT(f.handled, <, 30);
+        while (sent < all) {
+                ssize_t k = send(p.fd, b.data + sent % b.len, b.len - sent % b.len, MSG_NOSIGNAL);
+                sent += k > 0 ? (size_t) k : 0;
+                fixture_turn(&f);
+                peer_read(&p);
+        }
+        PEER_WAIT(&f, &p, f.handled == 100 && p.in.len > 100 * 100000);
+        peer_shutdown(&p);
+        peer_wait_eof(&f, &p);
+        CHECK(!p.reset);
+        peer_close(&p);
+        fixture_done(&f);
+}
+TEST(a_streamed_answer_waits_for_a_slow_reader_and_ends_when_it_takes_nothing) {
+        struct http_server_config c = config;
+        c.stall_ms = 400;
+        struct fixture f;
+        fixture_init(&f, c);
+        f.produce_max = 10000;
+        struct peer p = peer_open(&f, TRANSPORT_UNIX);
+        const char *in = "GET /stream HTTP/1.1\r\n" H "\r\n";
+        peer_send(&f, &p, in, strlen(in));
+        WAIT_FOR(&f, f.produced > 0);
+        WAIT_FOR(&f, f.produce_done);                   /* nothing was read: the stall limit ended it */
+        CHECK_INT(f.produced, <, 20);
+        peer_close(&p);
+        fixture_done(&f);
+}
+TEST(a_half_closed_client_still_gets_its_late_answer) {
+        struct fixture f;
+        fixture_init(&f, config);
+        struct peer p = peer_open(&f, TRANSPORT_TCP);
+        const char *in = "GET /park HTTP/1.1\r\n" H "\r\nGET /hello HTTP/1.1\r\n" H "\r\n";
+        peer_send(&f, &p, in, strlen(in));
+        peer_shutdown(&p);
+        WAIT_FOR(&f, f.parked);
+        for (int i = 0; i < 10; i++)
+                fixture_turn(&f);
+        CHECK_INT(f.aborted, ==, 0);
+        http_reply(dr_take(f.parked), 200, NULL, 0, "parked", 6);
+        peer_wait_eof(&f, &p);
+        CHECK(strstr(p.in.data, "parked"));
+        CHECK(strstr(p.in.data, "hello"));
+        peer_close(&p);
+        fixture_done(&f);
+}
+TEST(a_client_that_resets_or_leaves_a_long_poll_aborts_its_request) {
+        struct fixture f;
+        fixture_init(&f, config);
+        for (int reset = 0; reset < 2; reset++) {
+                struct peer p = peer_open(&f, TRANSPORT_TCP);
+                const char *in = reset ? "GET /park HTTP/1.1\r\n" H "\r\n" : "GET /park?eof HTTP/1.1\r\n" H "\r\n";
+                peer_send(&f, &p, in, strlen(in));
+                WAIT_FOR(&f, f.parked);
+                struct linger l = { .l_onoff = 1 };
+                if (reset)
+                        setsockopt(p.fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
+                peer_close(&p);
+                WAIT_FOR(&f, f.aborted == (unsigned) reset + 1);
+                CHECK(!f.parked);
+        }
+        fixture_done(&f);
+}
+TEST(a_reset_at_any_byte_leaves_nothing_behind) {
+        struct fixture f;
+        fixture_init(&f, config);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+                for (size_t cut = 1; cut <= strlen(rows[i].in); cut += 3) {
+                        f.produce_max = 2;
+                        f.produced = 0;
+                        struct peer p = peer_open(&f, TRANSPORT_TCP);
+                        peer_send(&f, &p, rows[i].in, cut);
+                        fixture_turn(&f);
+                        struct linger l = { .l_onoff = 1 };
+                        setsockopt(p.fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
+                        peer_close(&p);
+                        WAIT_FOR(&f, http_server_connections(f.server) == 0);
+                }
+        fixture_done(&f);
+}
+TEST(draining_answers_what_runs_closes_what_is_idle_and_then_tells) {
+        struct fixture f;
+        fixture_init(&f, config);
+        struct peer idle = peer_open(&f, TRANSPORT_TCP), busy = peer_open(&f, TRANSPORT_UNIX);
+        const char *in = "GET /park HTTP/1.1\r\n" H "\r\n";
+        peer_send(&f, &busy, in, strlen(in));
+        WAIT_FOR(&f, f.parked && http_server_connections(f.server) == 2);
+        bool drained = false;
+        http_server_drain(f.server, 0, set_flag, &drained);
+        peer_wait_eof(&f, &idle);
+        CHECK(!drained);
+        http_reply(dr_take(f.parked), 200, NULL, 0, "parked", 6);
+        peer_wait_eof(&f, &busy);
+        CHECK(strstr(busy.in.data, "Connection: close\r\n\r\nparked"));
+        peer_close(&idle);
+        peer_close(&busy);
+        WAIT_FOR(&f, drained);
+        CHECK_INT(http_server_connections(f.server), ==, 0);
+        fixture_done(&f);
+}
+TEST(a_unix_listener_replaces_a_stale_file_but_not_a_live_one_or_another_kind) {
+        struct fixture f;
+        fixture_init(&f, config);
+        struct dr_error err;
+        CHECK_INT(http_server_listen_unix(f.server, f.socket, 0600, &err), ==, -EBUSY);
+        struct stat st;
+        CHECK_INT(stat(f.socket, &st), ==, 0);
+        CHECK_INT(st.st_mode & 0777, ==, 0600);
+        char path[128];
+        snprintf(path, sizeof path, "%s/stale", f.dir);
+        struct sockaddr_un a = { .sun_family = AF_UNIX };
+        snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        CHECK_INT(bind(fd, (struct sockaddr *) &a, sizeof a), ==, 0);
+        close(fd);
+        CHECK_OK(http_server_listen_unix(f.server, path, 0660, &err), &err);
+        CHECK_INT(http_server_listen_unix(f.server, f.dir, 0600, &err), ==, -EEXIST);
+        CHECK_INT(http_server_listen_tcp(f.server, "127.0.0.1", f.port, NULL, NULL, &err), ==, -EBUSY);
+        CHECK_INT(http_server_listen_tcp(f.server, "localhost", 0, NULL, NULL, &err), ==, -EINVAL);
+        fixture_done(&f);
+}
 TEST_MAIN("net/server")
