@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """drover lab on this machine: real namespaces, real engines. Runs as root; each class has a lab of its own.
 
-DROVER_BIN_DIR: where drover is (or, before it is built, drover-lab-test).
+DROVER_BIN_DIR: the folder that drover is in.
 """
 import http.server
 import json
@@ -20,10 +20,9 @@ NAMESPACES = ('net', 'mnt', 'pid', 'uts', 'ipc')
 
 
 def program():
-    for name in ('drover', 'drover-lab-test'):
-        path = os.path.abspath(os.path.join(BIN_DIR, name))
-        if os.access(path, os.X_OK):
-            return path
+    path = os.path.abspath(os.path.join(BIN_DIR, 'drover'))
+    if os.access(path, os.X_OK):
+        return path
     raise SystemExit(f'no drover in {BIN_DIR}: set DROVER_BIN_DIR')
 
 

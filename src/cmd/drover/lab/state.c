@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -79,11 +78,7 @@ static char *default_dir(const char *name) {
         if (base && *base)
                 return dr_xasprintf("%s/%s", base, name);
         const char *home = getenv("HOME");
-        if (!home || !*home) {
-                const struct passwd *pw = getpwuid(getuid());
-                home = pw ? pw->pw_dir : "/root";
-        }
-        return dr_xasprintf("%s/.drover/lab/%s", home, name);
+        return dr_xasprintf("%s/.drover/lab/%s", home && *home ? home : "/root", name);
 }
 
 int lab_set_subnet(struct lab *l, const char *text, struct dr_error *err) {
