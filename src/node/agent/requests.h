@@ -1,0 +1,19 @@
+/* requests.h: the server's one-off requests: container.inspect, container.pull, image.remove. Loop thread only.
+ *
+ * data: container.inspect {"id": Docker id or name} or {"uuid"}; container.pull {"image", "registryAuth"?}; image.remove {"image"}.
+ * Each is answered once with `reply`; a pull sends `progress` meanwhile. Requests end without an answer when the session does. */
+#pragma once
+#include "node/agent/protocol.h"
+#include "node/docker/client.h"
+
+struct requests;
+struct requests_config {
+        struct loop *loop;
+        struct docker *docker;          /* borrowed */
+        void (*send)(const char *message, size_t n, void *arg);
+        void *arg;
+};
+struct requests *requests_new(const struct requests_config *cfg);
+struct requests *requests_free(struct requests *r);     /* NULL is fine; returns NULL */
+void requests_take(struct requests *r, const struct server_message *m);
+void requests_cancel_all(struct requests *r);

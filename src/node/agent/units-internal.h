@@ -1,0 +1,70 @@
+/* units-internal.h: what units.c (table, queue, looking, deciding) and units_steps.c (doing one step) share. */
+#pragma once
+#include "node/agent/units.h"
+
+#include "node/agent/create_body.h"
+#include "node/docker/json_split.h"
+
+struct op;
+struct unit {
+        char *key;                      /* uuid, or Docker id of a foreign container */
+        char id[DOCKER_ID_CHARS + 1];   /* Docker id last known; "" when there is none */
+        bool foreign;
+        bool running;                   /* as of the last look */
+        bool wake;                      /* look again when the work at hand is done */
+        bool queued, retry, waiting;    /* waiting: for another unit (network or volumes of it) */
+        uint64_t obeyed;                /* generation last settled */
+        uint64_t survey;                /* number of the last survey for which this was looked at */
+        uint64_t told_hash;             /* of the report last given to the server */
+        char *report;                   /* as last told or to be told; NULL: never looked at, or foreign and told */
+        bool fresh;                     /* the report is news */
+        struct op *op;                  /* work at hand; NULL: none */
+};
+
+/* One piece of work on a unit. */
+struct op {
+        struct units *units;
+        struct unit *unit;
+        struct docker_call *call;       /* running; NULL: none */
+        struct timer *timer;            /* running wait; NULL: never waited */
+        uint64_t gen;                   /* the generation it works for, as of the last decision */
+        enum step step;                 /* being done; STEP_NONE while looking */
+        unsigned looks, stops, removes;
+        bool pulled, pulling, without_auth;
+        int64_t started_ms;             /* StartedAt at the last look */
+        bool running;
+        char *pull_error;               /* first error of a pull that is tried again without credentials */
+        struct json_split split;        /* pull progress */
+        struct docker_progress progress;
+        uint64_t progress_told_ms;
+        bool save_failed;
+        struct op *next_saving;
+};
+
+struct units {
+        struct units_config cfg;
+        struct smap by_key;             /* key to struct unit */
+        VEC(struct unit *) queue;
+        size_t ops;
+        bool server, pumping, flushing, survey_again;
+        struct docker_call *listing;
+        uint64_t survey, listed;        /* number of the current survey, 0: none yet; of the last one whose list came */
+        bool survey_open;               /* its full report is still to be told */
+        struct op *saving;              /* wait for the state to be on disk */
+        bool save_wanted, save_deferred;
+        struct timer *flush, *retry;
+        char *docker_root, *default_disk;
+        bool engine_data_lost;
+};
+
+void op_look(struct op *op);                            /* look, decide, step, ... until nothing is to do */
+void op_step(struct op *op, enum step step);            /* the record is on disk */
+void op_decide(struct op *op, const struct seen *seen, const struct docker_container *c);
+void op_fail(struct op *op, const char *fmt, ...) DR_PRINTF(2, 3);     /* ends op: this generation has failed */
+void op_end(struct op *op, bool retry);                 /* retry: the engine gave no answer */
+void op_call(struct op *op, const char *method, const char *path, const char *body, uint64_t total_ms, docker_done_fn done);
+void op_wait(struct op *op, uint64_t ms);               /* then look */
+void op_tell(struct op *op, enum told told, const char *progress);      /* a report without a container */
+void units_save_later(struct units *u);
+struct unit *units_find_uuid(const struct units *u, const char *uuid);
+struct entry *unit_entry(const struct units *u, const struct unit *unit);
