@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "node/agent/agent.h"
+#include "node/agent/supervise.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -56,14 +57,44 @@ static int run_register(const struct opts *o, void *context) {
         return 0;
 }
 
+/* The program is this one, run as given: "supervise --pid-file F agent". */
+static int run_supervise(const struct opts *o, void *context) {
+        struct dr_error err;
+        size_t n;
+        const char *const *words = opts_args(o, &n);
+        char self[4096];
+        ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+        if (len < 0) {
+                dr_fail(&err, DR_E_INTERNAL, NULL, "could not find out which program this is: %m");
+                return fail(&err);
+        }
+        self[len] = 0;
+        auto_free char **argv = dr_xcalloc(n + 4, sizeof *argv);
+        size_t k = 0;
+        argv[k++] = self;
+        argv[k++] = (char *) "--config";
+        argv[k++] = (char *) opts_str(o, "config");
+        for (size_t i = 0; i < n; i++)
+                argv[k++] = (char *) words[i];
+        return supervise(opts_str(o, "pid-file"), argv, &err) < 0 ? fail(&err) : 0;
+}
+
+static const struct opt_row supervise_rows[] = {
+        { .name = "pid-file", .arg = "FILE", .type = OPT_PATH, .dflt = "/run/drover-node.pid", .help = "locked while the supervisor lives" },
+};
+
 static const struct opt_command agent_command = {
         .name = "agent", .summary = "runs the containers of this host as the server wants them", .run = run_agent,
 };
 static const struct opt_command register_command = {
         .name = "register", .summary = "gets this host's key from the server with a registration token, also again", .run = run_register,
 };
+static const struct opt_command supervise_command = {
+        .name = "supervise", .summary = "runs another command of this program again and again, where no service manager does", .args = "COMMAND...",
+        OPT_ROWS(supervise_rows), .min_args = 1, .max_args = 16, .first_ends = true, .run = run_supervise,
+};
 /* One row per part of the node; links named drover-PART run the part. */
-static const struct opt_command *const commands[] = { &agent_command, &register_command };
+static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command };
 
 static const struct opt_row rows[] = {
         { .name = "config", .arg = "FILE", .type = OPT_CONFIG, .dflt = "/etc/drover/node.conf", .help = "file with these settings as \"name = value\" lines" },
