@@ -1,0 +1,7 @@
+#!/bin/sh
+# The page: who answers. httpd runs it for every request of "/".
+printf 'Content-Type: text/plain\r\n\r\n'
+printf '%s\n' "${GREETING:-Hello}"
+printf 'container  %s\n' "$(hostname)"
+printf 'address    %s\n' "$(hostname -i 2>/dev/null)"
+printf 'up         %s s\n' "$(($(date +%s) - $(stat -c %Y /proc/1)))"
