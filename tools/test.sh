@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 logs=build/test-logs
 mkdir -p "$logs"
-export ASAN_OPTIONS=halt_on_error=1:abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:disable_coredump=1
+export ASAN_OPTIONS=halt_on_error=1:abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:disable_coredump=1:hard_rss_limit_mb=6000
 export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export LSAN_OPTIONS=print_suppressions=0
 export MALLOC_PERTURB_=$((RANDOM % 255 + 1))

@@ -141,7 +141,7 @@ else
 fi
 
 # Settings --------------------------------------------------------------------------------------------------------------
-quoted() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
+quoted() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\n\r')"; }
 write_conf() {
         printf '# written by the join command; changes are lost when it runs again\n'
         printf 'url = %s\n' "$(quoted "$URL")"
