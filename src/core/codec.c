@@ -175,3 +175,12 @@ int record_decode(struct core *c, const char *table, int64_t id, const char *bod
         *ret = r;
         return 0;
 }
+
+int core_decode_history(struct core *c, const char *table, int64_t id, const char *body, size_t len, struct record **ret, struct dr_error *err) {
+        if (memmem(body, len, "\"$b\":", 5))
+                map_foreach(&c->blob_ids, s)
+                        map_set(&c->loaded_blobs, (uint64_t) (uintptr_t) s->value, (void *) (uintptr_t) s->key);
+        int r = record_decode(c, table, id, body, len, ret, err);
+        map_done(&c->loaded_blobs);
+        return r;
+}

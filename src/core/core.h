@@ -75,6 +75,8 @@ void core_set_uuid(struct core *c, struct record *r, const char *uuid);
 void core_delete(struct core *c, struct record *r);
 /* Appends to history: audit, service log, finished runs. body is taken (malloc). */
 int64_t core_history(struct core *c, enum type_id table, int64_t account_id, char *body, size_t len);
+/* A removed record out of its history row: the caller owns it. Values kept as blobs that nobody uses any more read as absent. */
+int core_decode_history(struct core *c, const char *table, int64_t id, const char *body, size_t len, struct record **ret, struct dr_error *err);
 
 /* ---- processes ---- */
 enum step {

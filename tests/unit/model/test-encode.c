@@ -31,9 +31,9 @@ TEST(references_inside_lists_maps_and_nested_types_are_obfuscated) {
         check_written(API_V2_BETA, T_container, F_networkIds, json("[5,6]"), "[\"1n5\",\"1n6\"]");
         check_written(API_V2_BETA, T_container, F_instanceLinks, json("{\"db\":9}"), "{\"db\":\"1i9\"}");
         check_written(API_V2_BETA, T_loadBalancerService, F_lbConfig, json("{\"portRules\":[{\"serviceId\":4,\"sourcePort\":80}],\"other\":1}"),
-                      "{\"other\":1,\"portRules\":[{\"serviceId\":\"1s4\",\"sourcePort\":80}]}");
+                      "{\"type\":\"lbTargetConfig\",\"other\":1,\"portRules\":[{\"type\":\"portRule\",\"serviceId\":\"1s4\",\"sourcePort\":80}]}");
         check_written(API_V2_BETA, T_service, F_launchConfig, json("{\"requestedHostId\":3,\"command\":[\"a\"]}"),
-                      "{\"command\":[\"a\"],\"requestedHostId\":\"1h3\"}");
+                      "{\"type\":\"launchConfig\",\"command\":[\"a\"],\"requestedHostId\":\"1h3\"}");
         check_written(API_V2_BETA, T_container, F_command, json("[\"a/b\"]"), "[\"a/b\"]");
 }
 
@@ -58,7 +58,7 @@ TEST(nested_fields_that_the_role_does_not_see_are_left_out) {
         auto_sbuf struct sbuf b = SBUF(1024);
         struct jw w = JW(&b, 0);
         value_write(&w, API_V2_BETA, ROLE_readonly, false, type_field(type_get(API_V2_BETA, T_service), F_launchConfig)->type, v);
-        CHECK_STR(sbuf_str(&b), ==, "{\"command\":[]}");
+        CHECK_STR(sbuf_str(&b), ==, "{\"type\":\"launchConfig\",\"command\":[]}");
 }
 
 TEST_MAIN("model/encode")

@@ -1,0 +1,58 @@
+/* Stacks (spec api.md 1.8, 3.6; orchestration.md 1.2). */
+#include "model/names.h"
+#include "server/api/change.h"
+#include "types.h"
+
+static bool is_live(const struct record *r) {
+        return !r->removed_ms && r->state != S_removing && r->state != S_removed && r->state != S_purging && r->state != S_purged;
+}
+
+int stack_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
+        const struct value *name = field_values_get(values, F_name);
+        if (!name || name->tag != V_STR)
+                return 0;
+        int r = name_check_stack(name->t->s, "name", err);
+        if (r < 0)
+                return r;
+        int64_t account = old ? old->account_id : req->account_id;
+        const struct records *l = world_by_text(api_world(req), T_stack, F_name, name->t);
+        for (size_t i = 0; i < l->n; i++)
+                if (l->v[i] != old && l->v[i]->account_id == account && is_live(l->v[i]))
+                        return dr_fail(err, DR_E_NOT_UNIQUE, "name", "there is a stack \"%s\" already", name->t->s);
+        return 0;
+}
+
+/* Each service of the stack that can do it begins the process; those that cannot are left as they are. */
+static void each_service(struct api_req *req, const struct record *stack, enum process_id p) {
+        struct core *c = api_core(req);
+        struct record_ids { int64_t *v; size_t n, cap; } ids = { 0 };   /* starting one may change the index */
+        const struct records *l = world_by_int(api_world(req), T_service, F_stackId, stack->id);
+        for (size_t i = 0; i < l->n; i++)
+                vec_push(&ids, l->v[i]->id);
+        for (size_t i = 0; i < ids.n; i++) {
+                struct record *s = world_get(api_world(req), T_service, ids.v[i]);
+                if (s && core_process_allowed(s, p))
+                        (void) core_process_start(c, s, p, NULL, NULL);
+        }
+        vec_done(&ids);
+}
+
+int stack_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err) {
+        if (str_eq(a->name, "activateservices"))
+                each_service(req, r, P_service_activate);
+        else if (str_eq(a->name, "deactivateservices"))
+                each_service(req, r, P_service_deactivate);
+        else if (str_eq(a->name, "addoutputs")) {
+                const struct value *outputs = field_values_get(in, F_outputs);
+                AUTO(json_free) struct json_object *all = record_json(r, F_outputs) ? json_copy(record_json(r, F_outputs)) : json_object_new_object();
+                struct json_object *more = outputs && outputs->tag == V_JSON ? text_json(outputs->t) : NULL;
+                if (more && json_object_is_type(more, json_type_object)) {
+                        json_object_object_foreach(more, key, v)
+                                json_object_object_add(all, key, json_object_get(v));
+                }
+                core_put(api_core(req), r, F_outputs, value_json(all));
+        } else {
+                return -ENOSYS;
+        }
+        return 0;
+}

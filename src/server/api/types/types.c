@@ -1,0 +1,24 @@
+#include "types.h"
+
+static const struct type_hooks rows[] = {
+        { .type = T_setting, .on_post = setting_post, .on_remove = setting_remove },
+        { .type = T_stack, .on_validate = stack_validate, .on_action = stack_action },
+        { .type = T_service, .on_validate = service_validate, .on_action = service_action },
+        { .type = T_container, .on_validate = container_validate, .on_remove = container_remove },
+        { .type = T_apiKey, .on_create = api_key_create },
+        { .type = T_project, .on_validate = project_validate, .on_create = project_create, .on_remove = project_remove,
+          .on_action = project_action },
+        { .type = T_account, .on_remove = account_remove_hook },
+};
+
+const struct type_hooks *type_hooks_of(enum api_version v, enum type_id type) {
+        static const struct type_hooks none;
+        for (enum type_id t = type; t != T_NONE;) {
+                for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+                        if (rows[i].type == t)
+                                return &rows[i];
+                const struct type_def *d = type_get(v, t);
+                t = d && d->parent != T_NONE ? d->parent : d && d->base != t ? d->base : T_NONE;
+        }
+        return &none;
+}

@@ -1,0 +1,45 @@
+/* types.h: what types do beyond the general rules: a row per type, functions in types/<type>.c (spec api.md 1.6, 2.5 to 2.7, 3).
+ *
+ * Adding one: a file here, its functions below, a row in types.c. A row is looked for by the schema, then its parents. */
+#pragma once
+#include "server/api/context.h"
+#include "model/validate.h"
+
+struct type_hooks {
+        enum type_id type;
+        /* Takes over a GET: true when it led to an answer. */
+        bool (*on_list)(struct api_req *req, const struct type_def *def);
+        bool (*on_get)(struct api_req *req, struct record *r);
+        /* Takes over POST on the collection: returns like on_action. */
+        int (*on_post)(struct api_req *req, const struct type_def *def, struct dr_error *err);
+        /* Checks beyond the schema, and changes to the values; old is NULL on create. Nothing may be written to the world here. */
+        int (*on_validate)(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+        /* The record has its values, its create process has not begun. Cannot fail. */
+        void (*on_create)(struct api_req *req, struct record *r, const struct field_values *values);
+        /* After the values of a PUT were put. changed: any was. */
+        void (*on_update)(struct api_req *req, struct record *r, const struct field_values *values, bool changed);
+        /* 0: removed or under way, the general answer follows; 1: answered; -ENOSYS: go on with the general way; negative: *err. */
+        int (*on_remove)(struct api_req *req, struct record *r, struct dr_error *err);
+        /* Same results; -ENOSYS: run the process of that name. in: values of the action's input type. */
+        int (*on_action)(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+        /* A LINK_SPECIAL link: 1 answered, negative *err. */
+        int (*on_link)(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+};
+const struct type_hooks *type_hooks_of(enum api_version v, enum type_id type);  /* never NULL: an empty row when there is none */
+
+/* ---- the functions of the rows ---- */
+int setting_post(struct api_req *req, const struct type_def *def, struct dr_error *err);
+int setting_put(struct api_req *req, const char *name, struct dr_error *err);           /* PUT goes by name, not by record */
+int setting_remove(struct api_req *req, struct record *r, struct dr_error *err);
+int stack_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int stack_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int service_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int service_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int container_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int container_remove(struct api_req *req, struct record *r, struct dr_error *err);
+void api_key_create(struct api_req *req, struct record *r, const struct field_values *values);
+int project_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+void project_create(struct api_req *req, struct record *r, const struct field_values *values);
+int project_remove(struct api_req *req, struct record *r, struct dr_error *err);
+int project_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int account_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
