@@ -43,6 +43,7 @@ struct compose_service {
         const char *collection;         /* where to POST: "services", "loadbalancerservices", ... */
         unsigned wave;                  /* 0: depends on nothing; higher after lower */
         bool sets_links;                /* follow the create with action setservicelinks */
+        bool scale_given;               /* the documents say a scale; without, body has 1 and an update keeps what is there */
         bool wait_healthy;              /* label io.rancher.service.wait_for_healthcheck: dependants wait until it is healthy */
         struct json_object *body;       /* unresolved; read name, scale, launchConfig ... at will, but send compose_service_body() */
         struct json_object *links;      /* [{"name": alias or absent, "service": "db" | "stack/db" | "env/stack/db"}] */

@@ -304,6 +304,7 @@ static void plan_service(struct plan *p, struct planned *s) {
         struct compose_service out = { .name = s->name, .type = kinds[s->kind].type, .collection = kinds[s->kind].collection, .wave = (unsigned) s->wave };
         const char *selector = label(s->svc, "io.rancher.service.selector.link");
         out.sets_links = kinds[s->kind].links && !(selector && *selector);
+        out.scale_given = ynode_get(s->svc, "scale") != NULL;
         out.wait_healthy = label(s->svc, "io.rancher.service.wait_for_healthcheck") != NULL;
         out.body = body_of(p, s);
         out.links = links_of(p, s);

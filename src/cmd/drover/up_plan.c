@@ -1,9 +1,8 @@
 #include "up_plan.h"
 
-#include <sodium.h>
 #include <stdio.h>
 
-enum { HASH_TEXT_BYTES_MAX = 16 << 20, WORDS_BYTES_MAX = 4096, DEPTH_MAX = 32 };
+enum { WORDS_BYTES_MAX = 4096, DEPTH_MAX = 32 };
 
 static const char *const actions[UP_ACTION_MAX] = { [UP_CREATE] = "create", [UP_KEEP] = "keep", [UP_UPDATE] = "update" };
 _Static_assert(ARRAY_LEN(actions) == UP_ACTION_MAX, "one name per action");
@@ -17,39 +16,6 @@ void up_step_done(struct up_step *s) {
         free(s->changed);
         free(s->needs_upgrade);
         *s = (struct up_step) { 0 };
-}
-
-void up_hash(const struct json_object *body, char ret[UP_HASH_CHARS + 1]) {
-        static const char *const parts[] = { "launchConfig", "secondaryLaunchConfigs" };
-        auto_sbuf struct sbuf text = SBUF(HASH_TEXT_BYTES_MAX);
-        unsigned char sum[crypto_hash_sha256_BYTES];
-        for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-                struct json_object *part = json_get(body, parts[i]);
-                if (part)
-                        json_canonical(part, &text);
-                sbuf_putc(&text, '\n');
-        }
-        crypto_hash_sha256(sum, (const unsigned char *) sbuf_str(&text), text.len);
-        for (size_t i = 0; i < UP_HASH_CHARS / 2; i++)
-                snprintf(ret + 2 * i, 3, "%02x", sum[i]);
-}
-
-static void set_label(struct json_object *config, const char *hash) {
-        struct json_object *labels = json_get_object(config, "labels");
-        if (!config)
-                return;
-        if (!labels) {
-                labels = json_object_new_object();
-                json_set(config, "labels", labels);
-        }
-        json_set_str(labels, UP_HASH_LABEL, hash);
-}
-
-void up_set_hash(struct json_object *body, const char *hash) {
-        struct json_object *secondaries = json_get_array(body, "secondaryLaunchConfigs");
-        set_label(json_get_object(body, "launchConfig"), hash);
-        for (size_t i = 0; secondaries && i < json_object_array_length(secondaries); i++)
-                set_label(json_object_array_get_idx(secondaries, i), hash);
 }
 
 /* Whether existing holds all that desired says: objects may have more members, null and absent are the same, so are an
@@ -116,6 +82,27 @@ static void compare_configs(const struct json_object *desired, const struct json
         }
 }
 
+/* Both hashes are of the same make and the same. */
+enum likeness { HASH_SAME, HASH_OTHER, HASH_NONE };
+
+static enum likeness compare_hash(const struct json_object *want, const struct json_object *have) {
+        const char *w = json_str(want, UP_HASH_LABEL, NULL), *h = json_str(have, UP_HASH_LABEL, NULL);
+        if (!w || !h || strlen(w) != strlen(h))
+                return HASH_NONE;
+        return str_eq(w, h) ? HASH_SAME : HASH_OTHER;
+}
+
+static void compare_launch(const struct json_object *want, const struct json_object *have, const char *where, struct sbuf *b) {
+        enum likeness like = compare_hash(json_get_object(want, "labels"), json_get_object(have, "labels"));
+        size_t before = b->len;
+        if (like != HASH_SAME)
+                compare_configs(want, have, where, b);
+        else if (!str_eq(image(want), image(have)))     /* the label travels with upgrades made elsewhere: the image tells */
+                sbuf_printf(b, "%s%simage %.100s -> %.100s", b->len ? ", " : "", where, image(have), image(want));
+        if (like == HASH_OTHER && b->len == before)
+                sbuf_printf(b, "%s%sports changed, or something was taken out", b->len ? ", " : "", where);
+}
+
 static struct json_object *named(struct json_object *list, const char *name) {
         for (size_t i = 0; list && i < json_object_array_length(list); i++)
                 if (str_eq(json_str(json_object_array_get_idx(list, i), "name", NULL), name))
@@ -129,7 +116,7 @@ static void compare_sidekicks(const struct json_object *desired, const struct js
                 struct json_object *w = json_object_array_get_idx(want, i), *h = named(have, json_str(w, "name", ""));
                 auto_free char *where = dr_xasprintf("sidekick %s: ", json_str(w, "name", ""));
                 if (h)
-                        compare_configs(w, h, where, b);
+                        compare_launch(w, h, where, b);
                 else
                         sbuf_printf(b, "%snew sidekick %s", b->len ? ", " : "", json_str(w, "name", ""));
         }
@@ -140,31 +127,12 @@ static void compare_sidekicks(const struct json_object *desired, const struct js
         }
 }
 
-static char *compare_launch(const struct json_object *desired, const char *hash, const struct json_object *existing) {
-        struct json_object *want = json_get_object(desired, "launchConfig"), *have = json_get_object(existing, "launchConfig");
-        const char *had = json_str(json_get_object(have, "labels"), UP_HASH_LABEL, NULL);
-        auto_sbuf struct sbuf b = SBUF(WORDS_BYTES_MAX);
-        if (!want)
-                return NULL;
-        if (had && str_eq(had, hash)) {
-                /* The label travels with upgrades made elsewhere: the image tells. */
-                if (!str_eq(image(want), image(have)))
-                        sbuf_printf(&b, "image %.100s -> %.100s", image(have), image(want));
-        } else {
-                compare_configs(want, have, "", &b);
-                compare_sidekicks(desired, existing, &b);
-                if (had && !b.len)
-                        sbuf_puts(&b, "something was taken out of the files, or its ports changed");
-        }
-        return b.len ? sbuf_steal(&b) : NULL;
-}
-
-/* Both give the launchConfig of a load balancer in a PUT too, but changing its image is an upgrade all the same. */
+/* Without the launchConfig of load balancers, which a PUT takes too: changing it replaces containers all the same. */
 static const char *const updatable[] = {
-        "description", "scale", "scalePolicy", "metadata", "retainIp", "selectorContainer", "selectorLink", "externalIpAddresses", "hostname", "lbConfig",
+        "description", "scale", "scalePolicy", "retainIp", "selectorContainer", "selectorLink", "externalIpAddresses", "hostname", "lbConfig",
 };
 
-static bool links_differ(const struct json_object *links, const struct json_object *existing) {
+bool up_links_differ(const struct json_object *links, const struct json_object *existing) {
         struct json_object *want = json_get_array(links, "serviceLinks"), *have = json_get_object(existing, "linkedServices");
         size_t n = want ? json_object_array_length(want) : 0;
         if (n != (have ? (size_t) json_object_object_length(have) : 0))
@@ -182,29 +150,47 @@ static bool links_differ(const struct json_object *links, const struct json_obje
         return false;
 }
 
-void up_plan_service(const struct json_object *desired, const char *hash, const struct json_object *existing, const struct json_object *links,
+static void add_field(struct sbuf *words, struct json_object *fields, const char *name, const struct json_object *desired, const struct json_object *existing) {
+        add_word(words, name, json_get(existing, name), json_get(desired, name));
+        json_set(fields, name, json_copy(json_get(desired, name)));
+}
+
+/* The hash key is left out of the look at metadata: it speaks of the other fields too. */
+static bool metadata_differs(const struct json_object *desired, const struct json_object *existing) {
+        struct json_object *want = json_get_object(desired, "metadata"), *have = json_get_object(existing, "metadata");
+        if (!want)
+                return false;
+        AUTO(json_free) struct json_object *values = json_copy(want);
+        json_object_object_del(values, UP_HASH_LABEL);
+        return !covers(have, values, 0) || compare_hash(want, have) == HASH_OTHER;
+}
+
+void up_plan_service(const struct json_object *desired, const struct json_object *existing, bool keep_scale, const struct json_object *links,
                      struct up_step *ret) {
         *ret = (struct up_step) { .action = UP_CREATE, .start = true };
         if (!existing) {
-                ret->links_differ = links && json_get_array(links, "serviceLinks") && json_object_array_length(json_get_array(links, "serviceLinks")) > 0;
+                struct json_object *list = json_get_array(links, "serviceLinks");
+                ret->links_differ = list && json_object_array_length(list) > 0;
                 return;
         }
-        auto_sbuf struct sbuf words = SBUF(WORDS_BYTES_MAX);
+        auto_sbuf struct sbuf words = SBUF(WORDS_BYTES_MAX), launch = SBUF(WORDS_BYTES_MAX);
         AUTO(json_free) struct json_object *fields = json_object_new_object();
-        for (size_t i = 0; i < ARRAY_LEN(updatable); i++) {
-                struct json_object *want = json_get(desired, updatable[i]), *have = json_get(existing, updatable[i]);
-                if (covers(have, want, 0))
-                        continue;
-                add_word(&words, updatable[i], have, want);
-                json_set(fields, updatable[i], json_copy(want));
-        }
+        for (size_t i = 0; i < ARRAY_LEN(updatable); i++)
+                if (!(keep_scale && str_eq(updatable[i], "scale")) && !covers(json_get(existing, updatable[i]), json_get(desired, updatable[i]), 0))
+                        add_field(&words, fields, updatable[i], desired, existing);
+        if (metadata_differs(desired, existing))
+                add_field(&words, fields, "metadata", desired, existing);
         ret->action = words.len ? UP_UPDATE : UP_KEEP;
         if (words.len) {
                 ret->fields = dr_take(fields);
                 ret->changed = sbuf_steal(&words);
         }
-        ret->needs_upgrade = compare_launch(desired, hash, existing);
-        ret->links_differ = links && links_differ(links, existing);
+        if (json_get_object(desired, "launchConfig")) {
+                compare_launch(json_get_object(desired, "launchConfig"), json_get_object(existing, "launchConfig"), "", &launch);
+                compare_sidekicks(desired, existing, &launch);
+        }
+        ret->needs_upgrade = launch.len ? sbuf_steal(&launch) : NULL;
+        ret->links_differ = links && up_links_differ(links, existing);
         const char *state = json_str(existing, "state", "");
         ret->start = str_eq(state, "inactive") || str_eq(state, "deactivating") || str_eq(state, "registering") || str_eq(state, "requested");
 }

@@ -1,13 +1,12 @@
 /* up_plan.h: decides what "drover up" does with one service of the files: pure, no I/O.
  *
- * Change of launch configurations is seen by a hash in label io.rancher.service.hash of the launchConfig and of every
- * secondaryLaunchConfig (compose.md 8), since the server completes what it is given (ports, defaults). Services that were
- * made without it are compared value by value. */
+ * Changes are seen by the hashes that the compose reader writes: label io.rancher.service.hash of the launchConfig and of every
+ * secondaryLaunchConfig, and the same key in metadata for the rest (compose.md 8), since the server completes what it is given
+ * (ports, defaults). Services without it, or with another program's, are compared value by value. */
 #pragma once
 #include "base/base.h"
 #include "formats/json.h"
 
-enum { UP_HASH_CHARS = 40 };
 #define UP_HASH_LABEL "io.rancher.service.hash"
 
 enum up_action {
@@ -28,15 +27,12 @@ struct up_step {
 };
 void up_step_done(struct up_step *s);
 
-/* Hash of a service's launch configurations, as in the files (before references became ids). */
-void up_hash(const struct json_object *body, char ret[UP_HASH_CHARS + 1]);
-/* Writes the hash into the labels of all launch configurations of a create body. */
-void up_set_hash(struct json_object *body, const char *hash);
-
-/* desired: the create body with its references resolved; hash: up_hash() of the unresolved one; existing: the API's service, NULL when
- * there is none; links: {"serviceLinks": [...]} or NULL when links are not managed. Fills *ret (up_step_done() it). Cannot fail. */
-void up_plan_service(const struct json_object *desired, const char *hash, const struct json_object *existing, const struct json_object *links,
+/* desired: the create body with its references resolved; existing: the API's service, NULL when there is none; keep_scale: the
+ * files do not say a scale; links: {"serviceLinks": [...]} or NULL when links are not managed. Fills *ret (up_step_done() it). Cannot fail. */
+void up_plan_service(const struct json_object *desired, const struct json_object *existing, bool keep_scale, const struct json_object *links,
                      struct up_step *ret);
+/* Whether the links of an existing service are others than wanted. */
+bool up_links_differ(const struct json_object *links, const struct json_object *existing);
 
 /* Stack name from a directory or COMPOSE_PROJECT_NAME: lower case, others than letters, digits, '-' become '-', leading '_', '.', '-' get
  * an 'x' before them; "default" for nothing. Caller frees. */

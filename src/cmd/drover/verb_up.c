@@ -213,18 +213,15 @@ static int apply_wave(struct up *u, unsigned wave) {
         for (size_t i = 0; i < u->services.n; i++) {
                 struct service *s = &u->services.v[i];
                 AUTO(json_free) struct json_object *body = NULL, *links = NULL;
-                char hash[UP_HASH_CHARS + 1];
                 int r;
                 if (s->want->wave != wave)
                         continue;
                 if ((r = compose_service_body(s->want, u->stack_id, &resolver, &body, &c->err)) < 0)
                         return dr_prefix(&c->err, r, "service \"%s\" (%s:%u)", s->want->name, s->want->file, s->want->line);
-                up_hash(s->want->body, hash);
-                up_set_hash(body, hash);
                 struct json_object *there = have_named(u, s->want->name);
                 s->have = there ? json_object_get(there) : NULL;
                 links = s->want->sets_links ? compose_service_links(s->want, &resolver, NULL) : NULL;
-                up_plan_service(body, hash, s->have, links, &s->step);
+                up_plan_service(body, s->have, !s->want->scale_given, links, &s->step);
                 if (s->step.action == UP_CREATE)
                         r = create_service(u, s, body);
                 else if (s->step.action == UP_UPDATE)
@@ -247,12 +244,7 @@ static int set_links(struct up *u, struct service *s) {
         for (size_t i = 0; i < json_object_array_length(missing); i++)
                 fprintf(stderr, "warning: service \"%s\" links to \"%s\", which does not exist\n", s->want->name,
                         json_object_get_string(json_object_array_get_idx(missing, i)));
-        struct up_step again;
-        AUTO(json_free) struct json_object *none = json_object_new_object();
-        up_plan_service(none, "", s->have, links, &again);
-        bool differ = again.links_differ;
-        up_step_done(&again);
-        if (!differ)
+        if (!up_links_differ(links, s->have))
                 return 0;
         auto_free char *path = api_project_path(c->api, "/%s/%s", s->want->collection, json_str(s->have, "id", ""));
         if ((r = api_get(c->api, path, &now, &c->err)) < 0 ||
