@@ -336,6 +336,7 @@ static void observe_one(struct core *c, struct host_rt *rt, const struct observe
         bool changed = seen->gen != o->gen || seen->state != o->state || seen->finished_ms != o->finished_ms || seen->started_ms != o->started_ms;
         seen->gen = o->gen;
         seen->state = o->state;
+        seen->by_silence = false;
         seen->exit_code = o->exit_code;
         seen->started_ms = o->started_ms;
         seen->finished_ms = o->finished_ms;
@@ -381,12 +382,16 @@ void hosts_observed(struct core *c, struct host_link *l, const struct observed *
                         struct observation *seen = map_get(&rt->obs, (uint64_t) i->id);
                         if (map_get(&listed, (uint64_t) i->id))
                                 continue;
-                        if (seen && seen->state != OBS_ABSENT) {
-                                seen->state = OBS_ABSENT;
-                                core_wake(c, i);
-                        } else if (!seen) {
-                                core_wake(c, i);
+                        if (!seen) {
+                                seen = dr_xnew(struct observation);
+                                seen->instance_id = i->id;
+                                map_set(&rt->obs, (uint64_t) i->id, seen);
+                        } else if (seen->state == OBS_ABSENT && seen->by_silence) {
+                                continue;
                         }
+                        seen->state = OBS_ABSENT;
+                        seen->by_silence = true;
+                        core_wake(c, i);
                 }
                 if (!rt->synced) {
                         rt->synced = true;

@@ -72,6 +72,7 @@ const struct observation *hosts_observation(const struct core *c, const struct r
 struct observation {
         int64_t instance_id, gen;
         enum observed_state state;
+        bool by_silence;                /* absent because a full report did not list it: true whatever the generation */
         int exit_code;
         int64_t started_ms, finished_ms;
         struct text *docker_id, *ip, *error, *ports;    /* may be NULL */

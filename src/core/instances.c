@@ -225,7 +225,7 @@ enum step instance_stop(struct core *c, struct record *i, struct run *run, struc
                         raise_generation(c, i, error ? DESIRED_ABSENT : DESIRED_STOPPED);
         }
         const struct observation *o = hosts_observation(c, i);
-        bool obeyed = o && o->gen >= record_int(i, F_generation) && o->state != OBS_RUNNING;
+        bool obeyed = o && ((o->gen >= record_int(i, F_generation) && o->state != OBS_RUNNING) || o->by_silence);
         if (!json_bool(data, "noop", false) && record_int(i, F_generation) && host_answers(c, i) && !obeyed)
                 return STEP_WAIT;
         if (o && o->state == OBS_STOPPED)
@@ -262,7 +262,7 @@ enum step instance_restart(struct core *c, struct record *i, struct run *run, st
         if (run->step == STEP_PLACE) {
                 if (!host_of(c, i))
                         return start_failed(c, i, ctx, "the host is gone");
-                if (!o || o->gen < record_int(i, F_generation) || o->state == OBS_RUNNING)
+                if (!o || (!o->by_silence && (o->gen < record_int(i, F_generation) || o->state == OBS_RUNNING)))
                         return STEP_WAIT;
                 run->step = STEP_STARTING;
                 run->deadline_ms = 0;
@@ -280,7 +280,7 @@ enum step instance_remove(struct core *c, struct record *i, struct run *run, str
                 run->step = 1;
                 raise_generation(c, i, DESIRED_ABSENT);
         }
-        if (host_answers(c, i) && (!o || o->gen < record_int(i, F_generation) || o->state != OBS_ABSENT))
+        if (host_answers(c, i) && (!o || o->state != OBS_ABSENT || (o->gen < record_int(i, F_generation) && !o->by_silence)))
                 return STEP_WAIT;
         return STEP_DONE;               /* a host that is away drops it when it compares after its return */
 }

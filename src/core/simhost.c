@@ -1,0 +1,434 @@
+#include "simhost.h"
+
+#include "core-internal.h"
+#include "formats/json.h"
+
+#include <stdio.h>
+
+enum { CONNECT_DELAY_MS = 10, REBOOT_MS = 20000, LIFE_MIN_MS = 500, LIFE_MAX_MS = 5000 };
+
+struct container {
+        struct uuid uuid;
+        int64_t gen;                    /* of the newest desired entry */
+        int64_t obeyed;                 /* generation reported */
+        int64_t started_gen;            /* generation that was started */
+        enum desired_state want;
+        enum observed_state state;
+        uint64_t due_ms;                /* an operation ends; 0: none */
+        uint64_t dies_ms;               /* ends by itself; 0: not */
+        int64_t started_ms, finished_ms;
+        bool failed;
+        char error[64];
+        bool unreported;
+};
+
+struct simhost {
+        struct host_link link;          /* first: the core's view of it */
+        struct simhosts *set;
+        int index;
+        char uuid[40], name[64];
+        int64_t account_id, agent_id, host_id;
+        struct map containers;          /* first 8 bytes of the uuid -> struct container */
+        uint64_t epoch, rev;
+        uint64_t next_beat_ms, next_full_ms, next_work_ms, connect_ms;
+        bool attached, cut, removed;
+        uint64_t down_until_ms;         /* rebooting */
+};
+
+struct simhosts {
+        struct core *core;
+        struct simhosts_conf conf;
+        VEC(struct simhost *) hosts;
+        struct rng rng;
+};
+
+static uint64_t key_of(const struct uuid *u) {
+        uint64_t k;
+        memcpy(&k, u->b, sizeof k);
+        return k;
+}
+
+static uint64_t now_ms(const struct simhosts *s) { return core_mono_ms(s->core); }
+
+static uint64_t op_ms(struct simhosts *s) {
+        uint64_t lo = s->conf.op_min_ms, hi = s->conf.op_max_ms;
+        return lo + (hi > lo ? rng_below(&s->rng, hi - lo + 1) : 0);
+}
+
+static void schedule(struct simhost *h, uint64_t at) { h->next_work_ms = MIN(h->next_work_ms, at); }
+
+/* ---- the core's side ---- */
+static void want(struct simhost *h, const struct desired *d) {
+        struct simhosts *s = h->set;
+        struct container *k = map_get(&h->containers, key_of(&d->uuid));
+        if (!k) {
+                k = dr_xnew(struct container);
+                k->uuid = d->uuid;
+                k->state = OBS_ABSENT;
+                map_set(&h->containers, key_of(&d->uuid), k);
+        }
+        if (d->gen < k->gen)
+                return;
+        k->gen = d->gen;
+        k->want = d->state;
+        k->failed = false;
+        k->due_ms = now_ms(s) + op_ms(s);
+        schedule(h, k->due_ms);
+}
+
+static void on_desired(struct host_link *l, const struct desired *entries, size_t n, uint64_t rev, bool full) {
+        struct simhost *h = (struct simhost *) l;
+        if (h->cut || h->down_until_ms > now_ms(h->set))
+                return;                 /* lost on the way: the revision tells at the next connect */
+        h->epoch = core_epoch(h->set->core);
+        h->rev = rev;
+        struct map listed = { 0 };
+        for (size_t i = 0; i < n; i++) {
+                want(h, &entries[i]);
+                if (full)
+                        map_set(&listed, key_of(&entries[i].uuid), h);
+        }
+        if (full)
+                map_foreach(&h->containers, slot) {
+                        struct container *k = slot->value;
+                        if (map_get(&listed, slot->key) || (k->state == OBS_ABSENT && !k->due_ms))
+                                continue;
+                        k->want = DESIRED_ABSENT;
+                        k->due_ms = now_ms(h->set) + op_ms(h->set);
+                        schedule(h, k->due_ms);
+                }
+        map_done(&listed);
+}
+
+static void on_request(struct host_link *l, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms) {
+        struct simhost *h = (struct simhost *) l;
+        (void) name;
+        (void) data;
+        (void) deadline_ms;
+        if (!h->cut)
+                (void) core_reply(h->set->core, id, NULL);
+}
+
+static void on_close(struct host_link *l, const char *reason) {
+        struct simhost *h = (struct simhost *) l;
+        h->attached = false;
+        h->removed = str_eq(reason, "removed");
+}
+
+static const struct host_link_ops ops = { false, on_desired, on_request, on_close };
+
+/* ---- life of containers ---- */
+static void finish_op(struct simhost *h, struct container *k) {
+        struct simhosts *s = h->set;
+        k->due_ms = 0;
+        k->unreported = true;
+        k->obeyed = k->gen;
+        bool fails = s->conf.fail_per_mille && rng_chance(&s->rng, s->conf.fail_per_mille);
+        switch (k->want) {
+        case DESIRED_RUNNING:
+                if (k->state == OBS_RUNNING || (k->state == OBS_STOPPED && k->started_gen >= k->gen))
+                        break;
+                if (fails) {
+                        k->state = k->state == OBS_STOPPED ? OBS_STOPPED : OBS_ABSENT;
+                        k->failed = true;
+                        snprintf(k->error, sizeof k->error, "simulated failure");
+                        break;
+                }
+                k->state = OBS_RUNNING;
+                k->started_gen = k->gen;
+                k->started_ms = core_wall_ms(s->core);
+                k->dies_ms = s->conf.die_per_mille && rng_chance(&s->rng, s->conf.die_per_mille)
+                                     ? now_ms(s) + LIFE_MIN_MS + rng_below(&s->rng, LIFE_MAX_MS - LIFE_MIN_MS) : 0;
+                if (k->dies_ms)
+                        schedule(h, k->dies_ms);
+                break;
+        case DESIRED_STOPPED:
+                if (k->state == OBS_RUNNING) {
+                        k->state = OBS_STOPPED;
+                        k->finished_ms = core_wall_ms(s->core);
+                }
+                break;
+        case DESIRED_ABSENT:
+                k->state = OBS_ABSENT;
+                break;
+        }
+}
+
+static void fill(const struct container *k, struct observed *o) {
+        *o = (struct observed) { .uuid = k->uuid, .gen = k->obeyed, .state = k->failed ? OBS_FAILED : k->state, .error = k->failed ? k->error : NULL,
+                                 .started_ms = k->started_ms, .finished_ms = k->finished_ms };
+}
+
+static void report(struct simhost *h, bool full) {
+        struct simhosts *s = h->set;
+        if (!h->attached || h->cut)
+                return;
+        VEC(struct observed) list = { 0 };
+        VEC(uint64_t) gone = { 0 };
+        map_foreach(&h->containers, slot) {
+                struct container *k = slot->value;
+                if (!full && !k->unreported)
+                        continue;
+                unsigned lie = !full && s->conf.lie_per_mille && rng_chance(&s->rng, s->conf.lie_per_mille) ? 1 + (unsigned) rng_below(&s->rng, 3) : 0;
+                k->unreported = false;
+                if (full && k->state == OBS_ABSENT && !k->failed) {
+                        if (!k->due_ms)
+                                vec_push(&gone, slot->key);
+                        continue;
+                }
+                struct observed o;
+                fill(k, &o);
+                if (lie == 1)
+                        continue;               /* lost */
+                if (lie == 2 && o.gen > 0)
+                        o.gen--;                /* an old story */
+                vec_push(&list, o);
+                if (lie == 3)
+                        vec_push(&list, o);     /* told twice */
+        }
+        if (list.n || full)
+                hosts_observed(s->core, &h->link, list.v, list.n, full);
+        for (size_t i = 0; i < gone.n; i++)
+                free(map_del(&h->containers, gone.v[i]));
+        vec_done(&gone);
+        vec_done(&list);
+}
+
+static void connect_host(struct simhost *h) {
+        struct simhosts *s = h->set;
+        struct core *c = s->core;
+        struct record *agent = world_get(core_world(c), T_agent, h->agent_id);
+        h->connect_ms = UINT64_MAX;
+        if (!agent)
+                return;
+        AUTO(json_free) struct json_object *o = json_object_new_object();
+        json_set_str(o, "uuid", h->uuid);
+        json_set_str(o, "hostname", h->name);
+        json_set_str(o, "agentIp", "127.0.0.1");
+        json_set_int(o, "memory", INT64_C(8) << 30);
+        json_set_int(o, "milliCpu", 4000);
+        struct record *host = hosts_report(c, agent, o, NULL);
+        if (!host)
+                return;
+        h->host_id = host->id;
+        h->attached = true;
+        hosts_attach(c, host, &h->link, h->epoch, h->rev);
+        report(h, true);
+        h->next_beat_ms = s->conf.quiet ? UINT64_MAX : now_ms(s) + s->conf.heartbeat_ms;
+        h->next_full_ms = s->conf.quiet ? UINT64_MAX : now_ms(s) + s->conf.full_report_ms;
+}
+
+static void reboot_done(struct simhost *h) {
+        h->down_until_ms = 0;
+        map_foreach(&h->containers, slot) {     /* what was desired running comes back by itself, as the agent does it */
+                struct container *k = slot->value;
+                if (k->want == DESIRED_RUNNING && k->state == OBS_STOPPED) {
+                        k->state = OBS_RUNNING;
+                        k->started_gen = k->gen;
+                        k->unreported = true;
+                }
+        }
+        h->connect_ms = now_ms(h->set) + CONNECT_DELAY_MS;
+}
+
+static void host_turn(struct simhost *h) {
+        struct simhosts *s = h->set;
+        uint64_t now = now_ms(s);
+        if (h->down_until_ms) {
+                if (now < h->down_until_ms)
+                        return;
+                reboot_done(h);
+        }
+        if (h->next_work_ms <= now) {
+                h->next_work_ms = UINT64_MAX;
+                map_foreach(&h->containers, slot) {
+                        struct container *k = slot->value;
+                        if (k->due_ms && k->due_ms <= now)
+                                finish_op(h, k);
+                        if (k->dies_ms && k->dies_ms <= now) {
+                                k->dies_ms = 0;
+                                if (k->state == OBS_RUNNING) {
+                                        k->state = OBS_STOPPED;
+                                        k->finished_ms = core_wall_ms(s->core);
+                                        k->unreported = true;
+                                }
+                        }
+                        if (k->due_ms)
+                                schedule(h, k->due_ms);
+                        if (k->dies_ms)
+                                schedule(h, k->dies_ms);
+                }
+                report(h, false);
+        }
+        if (h->connect_ms <= now && !h->cut && !h->removed)
+                connect_host(h);
+        if (h->attached && !h->cut && h->next_beat_ms <= now) {
+                hosts_heard(s->core, &h->link);
+                h->next_beat_ms = now + s->conf.heartbeat_ms;
+        }
+        if (h->attached && !h->cut && h->next_full_ms <= now) {
+                report(h, true);
+                h->next_full_ms = now + s->conf.full_report_ms;
+        }
+}
+
+static uint64_t host_next(const struct simhost *h) {
+        if (h->down_until_ms)
+                return h->down_until_ms;
+        uint64_t next = MIN(h->next_work_ms, h->cut || h->removed ? UINT64_MAX : h->connect_ms);
+        if (h->attached && !h->cut)
+                next = MIN(next, MIN(h->next_beat_ms, h->next_full_ms));
+        return next;
+}
+
+/* ---- the owner's side ---- */
+struct simhosts *simhosts_new(struct core *c, const struct simhosts_conf *conf) {
+        struct simhosts *s = dr_xnew(struct simhosts);
+        s->core = c;
+        simhosts_faults(s, conf);
+        rng_seed(&s->rng, rng_u64(core_rng(c)));
+        return s;
+}
+
+void simhosts_faults(struct simhosts *s, const struct simhosts_conf *conf) {
+        s->conf = *conf;
+        if (!s->conf.heartbeat_ms)
+                s->conf.heartbeat_ms = 5000;
+        if (!s->conf.full_report_ms)
+                s->conf.full_report_ms = 60000;
+}
+
+void simhosts_free(struct simhosts *s) {
+        if (!s)
+                return;
+        for (size_t i = 0; i < s->hosts.n; i++) {
+                struct simhost *h = s->hosts.v[i];
+                map_foreach(&h->containers, slot)
+                        free(slot->value);
+                map_done(&h->containers);
+                free(h);
+        }
+        vec_done(&s->hosts);
+        free(s);
+}
+
+int simhosts_add(struct simhosts *s, int64_t account_id, const char *name) {
+        struct core *c = s->core;
+        struct simhost *h = dr_xnew(struct simhost);
+        h->link.ops = &ops;
+        h->set = s;
+        h->index = (int) s->hosts.n;
+        h->account_id = account_id;
+        snprintf(h->name, sizeof h->name, "%s", name);
+        snprintf(h->uuid, sizeof h->uuid, "sim-%lld-%d", (long long) account_id, h->index);
+        struct record *agent = core_create(c, T_agent, 0);
+        core_put_int(c, agent, F_resourceAccountId, account_id);
+        core_put_str(c, agent, F_registerKey, h->uuid);
+        char uri[64];
+        snprintf(uri, sizeof uri, "sim://%s", h->uuid);
+        core_put_str(c, agent, F_uri, uri);
+        (void) core_process_start(c, agent, P_agent_create, NULL, NULL);        /* allowed: it is new */
+        h->agent_id = agent->id;
+        h->next_work_ms = UINT64_MAX;
+        h->connect_ms = now_ms(s);
+        vec_push(&s->hosts, h);
+        return h->index;
+}
+
+void simhosts_rejoin(struct simhosts *s, struct core *c) {
+        s->core = c;
+        for (size_t i = 0; i < s->hosts.n; i++) {
+                struct simhost *h = s->hosts.v[i];
+                const struct records *l = world_by_str(core_world(c), T_agent, F_registerKey, h->uuid);
+                h->attached = false;
+                h->removed = l->n == 0;
+                h->agent_id = l->n ? l->v[0]->id : 0;
+                h->connect_ms = now_ms(s) + CONNECT_DELAY_MS;
+        }
+}
+
+void simhosts_turn(struct simhosts *s) {
+        for (size_t i = 0; i < s->hosts.n; i++)
+                if (host_next(s->hosts.v[i]) <= now_ms(s))
+                        host_turn(s->hosts.v[i]);
+}
+
+uint64_t simhosts_next_ms(const struct simhosts *s) {
+        uint64_t next = UINT64_MAX;
+        for (size_t i = 0; i < s->hosts.n; i++)
+                next = MIN(next, host_next(s->hosts.v[i]));
+        return next;
+}
+
+void simhosts_cut(struct simhosts *s, int host, bool cut) {
+        struct simhost *h = s->hosts.v[host];
+        if (h->cut == cut)
+                return;
+        h->cut = cut;
+        if (cut)
+                return;
+        if (h->attached) {                      /* the connection did not survive: a new one, with a comparison */
+                hosts_detach(s->core, &h->link);
+                h->attached = false;
+        }
+        h->connect_ms = now_ms(s) + CONNECT_DELAY_MS;
+}
+
+void simhosts_reboot(struct simhosts *s, int host) {
+        struct simhost *h = s->hosts.v[host];
+        if (h->attached)
+                hosts_detach(s->core, &h->link);
+        h->attached = false;
+        h->down_until_ms = now_ms(s) + REBOOT_MS;
+        map_foreach(&h->containers, slot) {
+                struct container *k = slot->value;
+                if (k->state == OBS_RUNNING)
+                        k->state = OBS_STOPPED;
+                k->finished_ms = core_wall_ms(s->core);
+        }
+}
+
+static struct container *running_one(struct simhost *h, struct rng *r) {
+        struct container *found = NULL;
+        uint64_t n = 0;
+        map_foreach(&h->containers, slot) {
+                struct container *k = slot->value;
+                if (k->state == OBS_RUNNING && rng_below(r, ++n) == 0)
+                        found = k;
+        }
+        return found;
+}
+
+void simhosts_kill_container(struct simhosts *s, int host, struct rng *r) {
+        struct container *k = running_one(s->hosts.v[host], r);
+        if (!k)
+                return;
+        k->state = OBS_STOPPED;
+        k->finished_ms = core_wall_ms(s->core);
+        k->unreported = true;
+        schedule(s->hosts.v[host], now_ms(s));
+}
+
+void simhosts_remove_container(struct simhosts *s, int host, struct rng *r) {
+        struct container *k = running_one(s->hosts.v[host], r);
+        if (!k)
+                return;
+        k->state = OBS_ABSENT;
+        k->unreported = true;
+        schedule(s->hosts.v[host], now_ms(s));
+}
+
+size_t simhosts_count(const struct simhosts *s) { return s->hosts.n; }
+
+void simhosts_each(const struct simhosts *s, void (*fn)(void *arg, int host, const struct uuid *uuid, bool running), void *arg) {
+        for (size_t i = 0; i < s->hosts.n; i++)
+                map_foreach(&s->hosts.v[i]->containers, slot) {
+                        const struct container *k = slot->value;
+                        if (k->state == OBS_RUNNING || k->state == OBS_STOPPED)
+                                fn(arg, (int) i, &k->uuid, k->state == OBS_RUNNING);
+                }
+}
+
+struct record *simhosts_record(const struct simhosts *s, int host) {
+        return world_get(core_world(s->core), T_host, s->hosts.v[host]->host_id);
+}
