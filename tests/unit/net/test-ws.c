@@ -329,7 +329,7 @@ TEST(the_python_websocket_client_agrees_about_the_protocol) {
         snprintf(tls, sizeof tls, "wss://127.0.0.1:%u/ws", f.port);
         struct dr_error err;
         struct child *c = child_spawn(f.loop, &(struct child_spec) {
-                .argv = (const char *const[]) { "python3", "-c", python_client, plain, tls, NULL }, .out_max = 1000, .err_max = 1000,
+                .argv = (const char *const[]) { "/usr/bin/python3", "-c", python_client, plain, tls, NULL }, .out_max = 1000, .err_max = 1000,
                 .deadline_ms = PATIENCE_MS, .on_exit = python_exit }, &err);
         if (c)
                 WAIT_FOR(&f, python_done);
