@@ -12,7 +12,7 @@ listen=${DROVER_RUN_LISTEN:-127.0.0.1}
 state=$top/.run
 bin=$top/build/bin
 demo=$top/examples/demo
-for name in "${!DROVER_@}" "${!RANCHER_@}" "${!CATTLE_@}"; do
+for name in "${!DROVER_@}" "${!RANCHER_@}" "${!CATTLE_@}" "${!COMPOSE_@}"; do
         case $name in DROVER_RUN_*) ;; *) unset "$name" ;; esac
 done
 
@@ -92,10 +92,12 @@ done
 admin=$state/server/admin.json
 [ -s "$admin" ] || die "the server did not write $admin" "read .run/server.log"
 value() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1])).get(sys.argv[2], ""))' "$admin" "$1"; }
-export RANCHER_URL=$url RANCHER_ACCESS_KEY RANCHER_SECRET_KEY
+# The command line remembers server and keys in .run, so that another terminal needs no secrets typed.
+export DROVER_CONFIG=$state/cli.json DROVER_LAB_DIR=$state              # the lab "lab" keeps its data in .run/lab
+"$bin/drover" login --admin-file "$admin" "$url" >/dev/null || die "could not sign in with $admin" "see the message above"
+export RANCHER_ACCESS_KEY RANCHER_SECRET_KEY
 RANCHER_ACCESS_KEY=$(value accessKey)
 RANCHER_SECRET_KEY=$(value secretKey)
-export DROVER_LAB_DIR=$state            # the lab "lab" keeps its data in .run/lab
 done_ "$url"
 
 step "starting $hosts hosts on this machine (drover lab up)"
@@ -108,8 +110,8 @@ step "making the demo's images from busybox and putting them on the hosts"
 done_
 
 step "bringing up the demo stack"
-"$bin/drover" up -d -s demo -f "$demo/docker-compose.yml" || die "the stack was not accepted" "see the message above"
-"$bin/drover" wait --timeout 120 demo || die "the stack did not become active in 120 s" "look at \"build/bin/drover ps\" and .run/server.log"
+"$bin/drover" up -s demo -f "$demo/docker-compose.yml" --wait-timeout 180 ||
+        die "the stack did not come up" "look at \"drover ps\" (settings below, in another terminal) and .run/server.log"
 done_
 "$bin/drover" hosts
 "$bin/drover" ps
@@ -117,12 +119,11 @@ done_
 cat <<END
 
 ${bold}drover is running at $url${plain}
-  login          $(value username), password $(value password)   (kept in .run/server/admin.json)
-  API            curl -u \$RANCHER_ACCESS_KEY:\$RANCHER_SECRET_KEY $url/v2-beta
+  login     $(value username), password and API keys in .run/server/admin.json
+  API       $url/v2-beta
 
 ${bold}Try next${plain}, in another terminal, in this folder:
-  export PATH=$bin:\$PATH DROVER_LAB_DIR=$state
-  export RANCHER_URL=$url RANCHER_ACCESS_KEY=$RANCHER_ACCESS_KEY RANCHER_SECRET_KEY=$RANCHER_SECRET_KEY
+  export PATH=\$PWD/build/bin:\$PATH DROVER_CONFIG=\$PWD/.run/cli.json DROVER_LAB_DIR=\$PWD/.run
   drover ps                       what runs where
   drover scale demo/web=5         more of it
   drover lab kill host3           power loss of a host; then: drover lab reboot host3
