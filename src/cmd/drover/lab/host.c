@@ -235,6 +235,13 @@ static void forward(int sig) {
                 kill(forward_to, sig);
 }
 
+/* Whoever ran "lab exec" is gone. The program must not outlive this process unreaped: its zombie would belong to the machine's PID 1
+ * and keep the host's PID namespace from ending. */
+static void end_program(int sig) {
+        if (forward_to > 0)
+                kill(forward_to, SIGKILL);
+}
+
 /* Waits for the program; signals meant for it that reach this process are passed on. */
 static int wait_program(pid_t pid, struct dr_error *err) {
         if (pid < 0)
@@ -286,7 +293,8 @@ int host_exec(const struct lab *l, const struct lab_host *h, const char *const *
         pid_t outer = fork();
         if (outer == 0) {
                 struct dr_error child_err = { 0 };
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                sigaction(SIGALRM, &(struct sigaction) { .sa_handler = end_program }, NULL);
+                prctl(PR_SET_PDEATHSIG, SIGALRM);
                 auto_free char *cwd = getcwd(NULL, 0);
                 int flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWPID | (tree->kind == CGROUP_V2 ? CLONE_NEWCGROUP : 0);
                 if (cgroup_enter(tree, leaf, &child_err) < 0) {
