@@ -8,7 +8,7 @@ static int run(const struct opts *o, void *context) {
         const char *const *args = opts_args(o, &n);
         (void) context;
         char **argv = dr_xcalloc(n + 2, sizeof *argv);
-        argv[0] = dr_xstrdup("drover doctor");
+        argv[0] = dr_xstrdup("doctor");
         for (size_t i = 0; i < n; i++)
                 argv[i + 1] = dr_xstrdup(args[i]);
         int r = doctor_main((int) n + 1, argv);
@@ -19,4 +19,4 @@ static int run(const struct opts *o, void *context) {
 }
 
 const struct opt_command verb_doctor = { .name = "doctor", .summary = "check whether this machine is fit to be a host or a server", .args = "[OPTIONS]",
-                                      .max_args = OPT_ANY, .passthrough = true, .run = run };
+                                         .max_args = OPT_ANY, .passthrough = true, .run = run };

@@ -8,7 +8,7 @@ static int run(const struct opts *o, void *context) {
         const char *const *args = opts_args(o, &n);
         (void) context;
         char **argv = dr_xcalloc(n + 2, sizeof *argv);
-        argv[0] = dr_xstrdup("drover lab");
+        argv[0] = dr_xstrdup("lab");
         for (size_t i = 0; i < n; i++)
                 argv[i + 1] = dr_xstrdup(args[i]);
         int r = lab_main((int) n + 1, argv);

@@ -11,8 +11,6 @@
 #include "up_plan.h"
 #include "verbs.h"
 
-enum { ERROR_GRACE_MS = 15000 };
-
 static const struct opt_row rows[] = {
         { .name = "file", .letter = 'f', .arg = "FILE", .type = OPT_LIST, .env = "COMPOSE_FILE",
           .help = "compose file; without it docker-compose.yml, docker-compose.override.yml and rancher-compose.yml" },
@@ -21,6 +19,8 @@ static const struct opt_row rows[] = {
         { .name = "stack", .letter = 's', .arg = "STACK", .type = OPT_STRING, .complete = "stack",
           .help = "name of the stack, else COMPOSE_PROJECT_NAME or the folder's name" },
         { .name = "description", .arg = "TEXT", .type = OPT_STRING, .help = "description of the stack, when it is created" },
+        { .name = "error-grace", .arg = "TIME", .type = OPT_DURATION, .dflt = "10s", .min = 0, .max = 86400000,
+          .help = "how long an error must stay to end the wait: the server tries again" },
         { .name = "detach", .letter = 'd', .type = OPT_FLAG, .help = "do not wait until the containers run" },
 };
 
@@ -47,7 +47,7 @@ static void note(struct up *u, const struct service *s, enum progress_mark mark,
 /* ---- stack, volumes, secrets ---- */
 
 static int wait_quietly(struct up *u, const struct json_object *o, const char *label) {
-        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = ERROR_GRACE_MS };
+        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = (uint64_t) opts_int(u->cli->opts, "error-grace") };
         AUTO(waiter_free) struct waiter *w = waiter_new(&cfg);
         waiter_add(w, o, label);
         return waiter_run(w, &u->cli->err);
@@ -254,7 +254,7 @@ static int set_links(struct up *u, struct service *s) {
 }
 
 static int settle_wave(struct up *u, unsigned wave) {
-        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = ERROR_GRACE_MS,
+        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = (uint64_t) opts_int(u->cli->opts, "error-grace"),
                                      .progress = u->progress };
         AUTO(waiter_free) struct waiter *w = waiter_new(&cfg);
         for (size_t i = 0; i < u->services.n; i++) {
@@ -291,7 +291,7 @@ static int activate(struct up *u, struct service *s) {
 
 /* Starts a wave; attached, waits until what later waves depend on is active (or healthy, where it asks for that). */
 static int start_wave(struct up *u, unsigned wave, bool last) {
-        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = ERROR_GRACE_MS,
+        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = (uint64_t) opts_int(u->cli->opts, "error-grace"),
                                      .progress = u->progress };
         AUTO(waiter_free) struct waiter *active = waiter_new(&cfg);
         cfg.state = "healthy";
@@ -312,7 +312,7 @@ static int start_wave(struct up *u, unsigned wave, bool last) {
 }
 
 static int attach(struct up *u) {
-        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = ERROR_GRACE_MS,
+        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = (uint64_t) opts_int(u->cli->opts, "error-grace"),
                                      .up = true, .progress = u->progress };
         AUTO(waiter_free) struct waiter *w = waiter_new(&cfg);
         for (size_t i = 0; i < u->services.n; i++)

@@ -6,7 +6,7 @@
 #include "base/times.h"
 #include "base/vec.h"
 
-enum { POLL_MS = 1000, POLL_BESIDE_EVENTS_MS = 5000, CONTAINER_REASONS_MAX = 3 };
+enum { POLL_FIRST_MS = 50, POLL_MS = 1000, POLL_BESIDE_EVENTS_MS = 5000, CONTAINER_REASONS_MAX = 3 };
 
 struct item {
         char *id, *path, *label;
@@ -232,7 +232,7 @@ static int fail_timeout(struct waiter *w, struct dr_error *err) {
 }
 
 int waiter_run(struct waiter *w, struct dr_error *err) {
-        uint64_t start = time_mono_ms(), next_poll = start;
+        uint64_t start = time_mono_ms(), next_poll = start, poll_ms = POLL_FIRST_MS;
         int r = 0;
         while (r >= 0) {
                 uint64_t now = time_mono_ms();
@@ -240,7 +240,8 @@ int waiter_run(struct waiter *w, struct dr_error *err) {
                         if ((r = poll_all(w, err)) < 0)
                                 break;
                         now = time_mono_ms();
-                        next_poll = now + (w->events ? POLL_BESIDE_EVENTS_MS : POLL_MS);
+                        next_poll = now + (w->events ? POLL_BESIDE_EVENTS_MS : poll_ms);
+                        poll_ms = MIN(poll_ms * 2, (uint64_t) POLL_MS);
                 }
                 if (w->cfg.progress)
                         progress_draw(w->cfg.progress);

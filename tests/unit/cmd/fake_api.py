@@ -1,10 +1,13 @@
 """A small double of the API for tests of the command line: projects, stacks, services, containers, hosts, tokens, keys.
 
 Transitions take one look: a resource rests at the second GET after it was changed. Every request is appended to `log`.
-No websocket: subscribe answers 400, so the command line polls.
+Subscribe answers 400, so that the command line polls, unless `websocket` is set: then publish() sends events.
 """
 import base64
+import hashlib
 import json
+import queue
+import struct
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +23,8 @@ class Fake:
         self.log, self.number, self.page = [], 10, 2
         self.rows = {plural: [] for plural in PREFIX}
         self.keys = {KEY: SECRET}
+        self.websocket, self.events = False, queue.Queue()
+        self.subscribed, self.looked = threading.Event(), threading.Event()     # looked: a single service was read
         self.fail = {}                  # "METHOD /path" -> (status, body)
         self.never_place = set()        # names of services whose containers find no host
         self.rows['projects'].append({'id': '1a5', 'type': 'project', 'name': 'Default', 'state': 'active'})
@@ -35,6 +40,9 @@ class Fake:
                 length = int(self.headers.get('Content-Length') or 0)
                 body = json.loads(self.rfile.read(length) or b'{}')
                 url = urllib.parse.urlsplit(self.path)
+                if fake.websocket and url.path.endswith('/subscribe'):
+                    self.subscribe()
+                    return
                 status, answer = fake.answer(self.command, url.path, dict(urllib.parse.parse_qsl(url.query)), body, self.headers)
                 data = json.dumps(answer).encode()
                 self.send_response(status)
@@ -43,13 +51,28 @@ class Fake:
                 self.end_headers()
                 self.wfile.write(data)
 
+            def subscribe(self):
+                accept = hashlib.sha1((self.headers['Sec-WebSocket-Key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()
+                self.wfile.write(('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n'
+                                  % base64.b64encode(accept).decode()).encode())
+                self.close_connection = True
+                fake.subscribed.set()
+                while (event := fake.events.get()) is not None:
+                    data = json.dumps(event).encode()
+                    head = struct.pack('!BB', 0x81, len(data)) if len(data) < 126 else struct.pack('!BBH', 0x81, 126, len(data))
+                    self.wfile.write(head + data)
+
             do_GET = do_POST = do_PUT = do_DELETE = do
 
         self.server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
         self.url = 'http://127.0.0.1:%d' % self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def publish(self, event):
+        self.events.put(event)
 
     def stop(self):
+        self.publish(None)
         self.server.shutdown()
         self.server.server_close()
 
@@ -136,6 +159,8 @@ class Fake:
             return self.error(404, 'Not Found', 'Not Found')
         if len(parts) == 3 and parts[2] == 'instances':
             return 200, {'type': 'collection', 'data': [self.look(c) for c in self.rows['containers'] if row['id'] in (c.get('serviceId'), c.get('hostId'))]}
+        if plural == 'services':
+            self.looked.set()
         if method == 'POST':
             return self.act(row, query.get('action'), body)
         if method == 'PUT':

@@ -283,7 +283,7 @@ class Up(Case):
 
     def test_an_error_that_stays_ends_up_with_its_reason(self):
         self.fake.never_place.add('web')
-        p = self.up(code=1)
+        p = self.up('--error-grace', '200ms', code=1)
         self.assertIn('service "web" failed: activating 0/2: Allocation failed: No healthy hosts', p.stderr)
 
     def test_errors_of_the_files_name_file_and_line_and_nothing_is_sent(self):
@@ -304,6 +304,40 @@ class Up(Case):
         self.fake.fail['POST /v2-beta/projects/1a5/services'] = self.fake.error(422, 'InvalidOption', None, 'launchConfig')
         p = self.up(code=1)
         self.assertIn('could not create service "db" (docker-compose.yml:9): launchConfig has a value that is not allowed (422 InvalidOption)', p.stderr)
+
+
+class Events(Case):
+    def setUp(self):
+        super().setUp()
+        self.fake.websocket = True
+
+    def start(self, *args):
+        p = subprocess.Popen([PROGRAM, *args], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (p.kill(), p.communicate()))
+        self.assertTrue(self.fake.subscribed.wait(20))
+        return p
+
+    def change(self, resource):
+        self.fake.publish({'name': 'resource.change', 'resourceType': 'service', 'resourceId': resource['id'], 'data': {'resource': resource}})
+
+    def test_changes_are_shown_as_they_come_and_pings_are_not(self):
+        p = self.start('events')
+        self.fake.publish({'name': 'ping', 'data': {}})
+        self.change({'id': '1s7', 'type': 'service', 'name': 'web', 'state': 'active', 'healthState': 'degraded', 'transitioningMessage': 'why\n'})
+        self.fake.publish(None)
+        out, err = p.communicate(timeout=20)
+        self.assertEqual(out, 'service 1s7 degraded [web] why \n')
+        self.assertIn('the event stream of %s ended' % self.fake.url, err)
+        self.assertEqual(p.returncode, 1)
+
+    def test_a_wait_ends_with_the_event_and_not_with_the_next_poll(self):
+        s = self.service('web', state='activating', transitioning='yes')
+        p = self.start('wait', s['id'])
+        self.assertTrue(self.fake.looked.wait(20))
+        self.change(dict(s, state='active', transitioning='no'))
+        p.communicate(timeout=20)
+        self.assertEqual(p.returncode, 0)
+        self.assertLessEqual(len([path for m, path, q, b in self.fake.log if path.endswith('/services/' + s['id'])]), 3)
 
 
 class Texts(Case):
