@@ -155,6 +155,9 @@ static void apply(struct core *c, struct record *s, struct plan *plan, bool may_
                 case PLAN_REMOVE_INSTANCE:
                         instance_destroy(c, st->instance);
                         break;
+                case PLAN_CONDEMN_UNIT:
+                        core_put_bool(c, st->unit, F_evictable, true);
+                        break;
                 case PLAN_DROP_UNIT:
                         core_delete(c, st->unit);
                         core_wake(c, s);        /* its index is free now: plan again */

@@ -100,7 +100,7 @@ static void judge(const struct plan_request *req, struct unit *u) {
                         u->going = true;
                         continue;
                 }
-                if (i->state == S_error || i->state == S_erroring) {
+                if (i->state == S_error) {              /* erroring: its message comes with the end */
                         u->bad = true;
                         u->message = record_str(i, F_transitioningMessage);
                 }
@@ -182,6 +182,8 @@ static void collect_units(struct planning *p) {
 }
 
 static void remove_unit(struct planning *p, struct unit *u, const char *reason) {
+        if (!record_bool(u->du, F_evictable))   /* else an emptied one would count as a unit that lacks its containers */
+                step(p, (struct plan_step) { .action = PLAN_CONDEMN_UNIT, .unit = u->du });
         for (size_t k = 0; k < u->members.n; k++) {
                 if (is_going(u->members.v[k]))
                         p->plan->waiting = true;
@@ -270,9 +272,9 @@ void service_plan(const struct plan_request *req, struct plan *ret) {
                 map_set(&used, (uint64_t) p.units.v[k]->index, &here);
         for (size_t k = 0; k < p.units.n; k++) {
                 struct unit *u = p.units.v[k];
-                if (u->bad || u->unhealthy) {
-                        remove_unit(&p, u, u->bad ? "Removing bad service instance" : "Removing unhealthy service instance");
-                        if (u->bad) {
+                if (u->bad || u->unhealthy || record_bool(u->du, F_evictable)) {
+                        remove_unit(&p, u, record_bool(u->du, F_evictable) ? "Removing extra service instance" : u->bad ? "Removing bad service instance" : "Removing unhealthy service instance");
+                        if (u->bad && !record_bool(u->du, F_evictable)) {
                                 ret->bad = true;
                                 ret->message = u->message ? u->message : ret->message;
                         }

@@ -7,6 +7,7 @@
 
 enum plan_action {
         PLAN_REMOVE_INSTANCE,           /* instance */
+        PLAN_CONDEMN_UNIT,              /* unit: it goes, whatever happens meanwhile; its containers follow as REMOVE_INSTANCE */
         PLAN_DROP_UNIT,                 /* unit: no container of it is left and none shall come */
         PLAN_CREATE_INSTANCE,           /* unit (NULL: the one made by the CREATE_UNIT before it), lc */
         PLAN_CREATE_UNIT,               /* index, host (global services; 0 otherwise) */
