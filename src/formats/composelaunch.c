@@ -106,8 +106,8 @@ static bool is_remote(const char *context) {
 void conv_build(struct compose_build *b, const char *field, const struct ynode *v) {
         const struct ynode *context = ynode_get(v, "context"), *dockerfile = ynode_get(v, "dockerfile");
         if (!context || !ynode_is_scalar(context) || !is_remote(context->text)) {
-                compose_error(b->c, context ? context : v, "Service '%s' is to be built from a local folder, which is not supported: build the image first and name it "
-                                       "with 'image'", b->service);
+                compose_error(b->c, context ? context : v, "Service '%s' is to be built from a local folder, which is not supported: build the image "
+                              "first and name it with 'image'", b->service);
                 return;
         }
         struct json_object *build = json_object_new_object();

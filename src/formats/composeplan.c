@@ -199,7 +199,8 @@ static const struct compose_field storage_fields[] = {
         { "volume_capabilities", "volumeCapabilities", FIELD_STRINGS }, { 0 },
 };
 static const struct compose_field default_network_fields[] = {
-        { "name", "name", FIELD_STRING }, { "host_ports", "hostPorts", FIELD_BOOL }, { "subnets", "subnets", FIELD_CAMEL }, { "dns", "dns", FIELD_STRINGS },
+        { "name", "name", FIELD_STRING }, { "kind", "kind", FIELD_STRING }, { "host_ports", "hostPorts", FIELD_BOOL },
+        { "subnets", "subnets", FIELD_CAMEL }, { "dns", "dns", FIELD_STRINGS },
         { "dns_search", "dnsSearch", FIELD_STRINGS }, { "policy", "policy", FIELD_CAMEL },
         { "default_policy_action", "defaultPolicyAction", FIELD_STRING }, { "metadata", "metadata", FIELD_ANY }, { 0 },
 };
@@ -417,7 +418,8 @@ void compose_plan(struct compose *c) {
         struct plan p = { .c = c, .n = c->services->map.n };
         p.v = p.n ? dr_xcalloc(p.n, sizeof *p.v) : NULL;
         for (size_t i = 0; i < p.n; i++) {
-                p.v[i] = (struct planned) { .name = c->services->map.v[i].key->text, .key = c->services->map.v[i].key, .svc = c->services->map.v[i].value, .wave = -1 };
+                const struct ypair *s = &c->services->map.v[i];
+                p.v[i] = (struct planned) { .name = s->key->text, .key = s->key, .svc = s->value, .wave = -1 };
                 smap_set(&p.by_name, p.v[i].name, &p.v[i]);
         }
         find_sidekicks(&p);

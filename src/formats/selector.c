@@ -53,7 +53,8 @@ static int parse_list(struct term *t, const char *s, size_t n, const char *field
         auto_free char *list = trimmed(s, n);
         size_t len = strlen(list);
         if (len < 2 || list[0] != '(' || list[len - 1] != ')')
-                return dr_fail(err, DR_E_INVALID_FORMAT, field, "cannot read selector: expected (value, ...) after \"in\" or \"notin\", found \"%.100s\"", list);
+                return dr_fail(err, DR_E_INVALID_FORMAT, field, "cannot read selector: expected (value, ...) after \"in\" or \"notin\", found \"%.100s\"",
+                               list);
         const char *p = list + 1, *end = list + len - 1;
         for (;;) {
                 const char *comma = memchr(p, ',', (size_t) (end - p));

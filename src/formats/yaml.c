@@ -1,6 +1,7 @@
 #include "yaml.h"
 
 #include "base/map.h"
+#include "base/parse.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -265,7 +266,7 @@ void ynode_scalar_text(const struct ynode *n, char *buf, size_t buf_n, const cha
                         snprintf(buf, buf_n, "%sInf", n->f < 0 ? "-" : "+");
                 } else if (isnan(n->f)) {
                         snprintf(buf, buf_n, "NaN");
-                } else {                /* Go's %v: shortest digits; exponent form below 1e-4 and from 1e21, or 1e6 when shorter */
+                } else {                /* Go's %v: shortest digits; exponent form below 1e-4 and from 1e6 */
                         char t[40];
                         int digits = 1;
                         for (; digits <= 17; digits++) {
@@ -273,11 +274,12 @@ void ynode_scalar_text(const struct ynode *n, char *buf, size_t buf_n, const cha
                                 if (strtod(t, NULL) == n->f)
                                         break;
                         }
-                        int exponent = atoi(strchr(t, 'e') + 1);
+                        int64_t exponent = 0;
+                        (void) parse_i64(strchr(t, 'e') + (strchr(t, 'e')[1] == '+' ? 2 : 1), &exponent);       /* printf's own text */
                         if (exponent < -4 || exponent >= 6)
                                 snprintf(buf, buf_n, "%s", t);
                         else
-                                snprintf(buf, buf_n, "%.*f", MAX(digits - 1 - exponent, 0), n->f);
+                                snprintf(buf, buf_n, "%.*f", (int) MAX(digits - 1 - exponent, INT64_C(0)), n->f);
                 }
                 break;
         case YNODE_STRING: *ret = n->text; break;
@@ -307,6 +309,8 @@ static int fail_at(struct composer *c, const yaml_mark_t *m, const char *fmt, ..
         va_end(ap);
         return dr_fail(c->err, DR_E_INVALID_FORMAT, NULL, "line %zu, column %zu: %s", m->line + 1, m->column + 1, what);
 }
+
+static yaml_mark_t mark_of(const struct ynode *n) { return (yaml_mark_t) { .line = n->line - 1, .column = n->column - 1 }; }
 
 static int next_event(struct composer *c, yaml_event_t *ev) {
         if (yaml_parser_parse(&c->parser, ev))
@@ -401,10 +405,11 @@ static int compose_seq(struct composer *c, unsigned depth, struct ynode *n) {
 
 /* Adds the pairs of a merge value that the map does not have itself. */
 static int merge_into(struct composer *c, struct ynode *map, const struct ynode *from) {
+        yaml_mark_t at = mark_of(from);
         if (from->kind == YNODE_SEQ) {
                 for (size_t i = 0; i < from->seq.n; i++) {
                         if (from->seq.v[i]->kind != YNODE_MAP)
-                                return fail_at(c, &(yaml_mark_t) { 0, from->line - 1, from->column - 1 }, "map merge requires map or sequence of maps as the value");
+                                return fail_at(c, &at, "map merge requires map or sequence of maps as the value");
                         int r = merge_into(c, map, from->seq.v[i]);
                         if (r < 0)
                                 return r;
@@ -412,8 +417,8 @@ static int merge_into(struct composer *c, struct ynode *map, const struct ynode 
                 return 0;
         }
         if (from->kind != YNODE_MAP)
-                return fail_at(c, &(yaml_mark_t) { 0, from->line - 1, from->column - 1 }, "map merge requires map or sequence of maps as the value");
-        int r = count(c, &(yaml_mark_t) { 0, from->line - 1, from->column - 1 }, from->map.n * (1 + map->map.n / 64));
+                return fail_at(c, &at, "map merge requires map or sequence of maps as the value");
+        int r = count(c, &at, from->map.n * (1 + map->map.n / 64));
         for (size_t i = 0; r >= 0 && i < from->map.n; i++)
                 if (!find_pair(map, from->map.v[i].key->text) && !append_pair(c->a, map, from->map.v[i].key, from->map.v[i].value))
                         return out_of_memory(c);
@@ -431,8 +436,10 @@ static int add_pair(struct composer *c, struct ynode *n, struct smap *seen, stru
         } else {
                 old = find_pair(n, key->text);
         }
-        if (old && !c->o->duplicate_keys)
-                return fail_at(c, &(yaml_mark_t) { 0, key->line - 1, key->column - 1 }, "key \"%.80s\" is there already, on line %u", key->text, old->key->line);
+        if (old && !c->o->duplicate_keys) {
+                yaml_mark_t at = mark_of(key);
+                return fail_at(c, &at, "key \"%.80s\" is there already, on line %u", key->text, old->key->line);
+        }
         if (old) {
                 *old = (struct ypair) { key, value };
                 return 0;

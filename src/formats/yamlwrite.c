@@ -158,7 +158,7 @@ static void write_value(struct writer *w, const struct json_object *o, unsigned 
                 return;
         }
         if (!is_nested(o)) {
-                write_scalar(w, o, indent);
+                write_scalar(w, o, MAX(indent, 1U));    /* a block scalar's lines are indented, at the top too */
                 newline(w);
                 return;
         }

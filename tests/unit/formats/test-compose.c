@@ -344,6 +344,29 @@ TEST(documents_beyond_the_caps_are_refused) {
         CHECK(strstr(errors, "the documents are too large: more than 4000000 values once extended and merged"));
 }
 
+TEST(the_demo_stack_has_three_web_replicas_a_database_with_a_sidekick_and_a_global_service) {
+        static const char *const names[] = { "docker-compose.yml", "rancher-compose.yml" };
+        char text[2][8192];
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                auto_free char *path = dr_xasprintf("%s/../../examples/demo/%s", DROVER_TEST_DATA, names[i]);
+                FILE *f = fopen(path, "re");
+                CHECK(f);
+                size_t n = fread(text[i], 1, sizeof text[i] - 1, f);
+                fclose(f);
+                text[i][n] = 0;
+        }
+        check_reads(text[0], text[1], NULL,
+                    "0 services {" LC("\"command\":[\"/bin/beacon\",\"30\"],\"imageUuid\":\"docker:drover-demo/web:1\",\"labels\":"
+                    "{\"io.rancher.scheduler.global\":\"true\"},\"logConfig\":{},\"networkMode\":\"managed\"") ",\"metadata\":{},\"name\":\"beacon\",\"scale\":1}\n"
+                    "0 services {" LC("\"dataVolumes\":[\"/data\"],\"imageUuid\":\"docker:drover-demo/db:1\",\"labels\":"
+                    "{\"io.rancher.sidekicks\":\"db-backup\",\"tier\":\"data\"},\"logConfig\":{},\"networkMode\":\"managed\"") ",\"metadata\":{},\"name\":\"db\",\"scale\":1,"
+                    "\"secondaryLaunchConfigs\":[{\"command\":[\"/bin/backup\",\"30\"],\"dataVolumesFromLaunchConfigs\":[\"db\"],\"environment\":{\"KEEP\":\"5\"},"
+                    "\"imageUuid\":\"docker:drover-demo/db:1\",\"labels\":{},\"logConfig\":{},\"name\":\"db-backup\",\"networkMode\":\"managed\"}]}\n"
+                    "1 services {" LC("\"environment\":{\"GREETING\":\"Hello from drover\"},\"imageUuid\":\"docker:drover-demo/web:1\",\"labels\":{\"tier\":\"front\"},"
+                    "\"logConfig\":{},\"networkMode\":\"managed\",\"ports\":[\"8081:80\"]") ",\"metadata\":{\"owner\":\"demo\"},\"name\":\"web\",\"scale\":3}"
+                    " links [{\"service\":\"db\"}]\n");
+}
+
 TEST(every_key_of_the_table_is_sorted_and_found_by_name) {
         size_t n;
         const struct compose_key *keys = compose_keys(&n);
