@@ -197,7 +197,8 @@ static void select_page(struct listing *l) {
         }
         l->more = kept > l->offset + l->limit;
         size_t from = MIN(l->offset, kept), to = MIN(l->offset + l->limit, kept);
-        memmove(l->rows.v, l->rows.v + from, (to - from) * sizeof *l->rows.v);
+        if (from && to > from)
+                memmove(l->rows.v, l->rows.v + from, (to - from) * sizeof *l->rows.v);
         l->rows.n = to - from;
 }
 

@@ -31,7 +31,7 @@ TEST(references_inside_lists_maps_and_nested_types_are_obfuscated) {
         check_written(API_V2_BETA, T_container, F_networkIds, json("[5,6]"), "[\"1n5\",\"1n6\"]");
         check_written(API_V2_BETA, T_container, F_instanceLinks, json("{\"db\":9}"), "{\"db\":\"1i9\"}");
         check_written(API_V2_BETA, T_loadBalancerService, F_lbConfig, json("{\"portRules\":[{\"serviceId\":4,\"sourcePort\":80}],\"other\":1}"),
-                      "{\"type\":\"lbTargetConfig\",\"other\":1,\"portRules\":[{\"type\":\"portRule\",\"serviceId\":\"1s4\",\"sourcePort\":80}]}");
+                      "{\"type\":\"lbConfig\",\"other\":1,\"portRules\":[{\"type\":\"portRule\",\"serviceId\":\"1s4\",\"sourcePort\":80}]}");
         check_written(API_V2_BETA, T_service, F_launchConfig, json("{\"requestedHostId\":3,\"command\":[\"a\"]}"),
                       "{\"type\":\"launchConfig\",\"command\":[\"a\"],\"requestedHostId\":\"1h3\"}");
         check_written(API_V2_BETA, T_container, F_command, json("[\"a/b\"]"), "[\"a/b\"]");

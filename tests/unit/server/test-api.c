@@ -96,6 +96,41 @@ TEST(a_service_shows_its_links_ids_and_launch_config) {
         fix_done(&f);
 }
 
+TEST(views_of_a_container_have_stable_ids_and_are_found_by_link) {
+        struct api_fix f = fix_new();
+        CHECK_INT(ask(&f, "POST", P "/containers", "{\"imageUuid\":\"docker:x\",\"name\":\"c\",\"ports\":[\"80:8080\",\"53\"],\"startOnCreate\":false,"
+                      "\"labels\":{\"a\":\"b\"}}"), ==, 201);
+        CHECK_STR(field(&f, "id"), ==, "1i1");
+        CHECK_INT(ask(&f, "GET", P "/containers/1i1/ports", NULL), ==, 200);
+        CHECK_INT(rows(&f), ==, 1);
+        CHECK_STR(json_str(row(&f, 0), "instanceId", NULL), ==, "1i1");
+        CHECK_INT(json_int(row(&f, 0), "publicPort", 0), ==, 80);
+        auto_free char *url = dr_xasprintf(P "/ports/%s", json_str(row(&f, 0), "id", ""));
+        CHECK_INT(ask(&f, "GET", url, NULL), ==, 200);
+        CHECK_INT(json_int(f.body, "privatePort", 0), ==, 8080);
+        CHECK_INT(ask(&f, "GET", P "/containers/1i1/instancelabels", NULL), ==, 200);
+        CHECK_INT(rows(&f), >=, 1);
+        fix_done(&f);
+}
+
+TEST(a_removed_record_is_found_by_id_and_listed_only_when_asked) {
+        struct api_fix f = fix_new();
+        CHECK_INT(ask(&f, "POST", P "/stacks", "{\"name\":\"web\"}"), ==, 201);
+        fix_settle(&f);
+        CHECK_INT(ask(&f, "DELETE", P "/stacks/1st1", NULL), ==, 200);
+        CHECK_STR(field(&f, "state"), ==, "removing");
+        fix_settle(&f);
+        CHECK_INT(ask(&f, "GET", P "/stacks", NULL), ==, 200);
+        CHECK_INT(rows(&f), ==, 0);
+        CHECK_INT(ask(&f, "GET", P "/stacks/1st1", NULL), ==, 200);
+        CHECK_STR(field(&f, "state"), ==, "removed");
+        CHECK_INT(ask(&f, "GET", P "/stacks?_removed=true", NULL), ==, 200);
+        CHECK_INT(rows(&f), ==, 1);
+        CHECK_INT(ask(&f, "GET", "/v2-beta/processinstances?processName=stack.remove", NULL), ==, 200);
+        CHECK_INT(rows(&f), ==, 1);
+        fix_done(&f);
+}
+
 TEST(settings_are_listed_changed_and_reset) {
         struct api_fix f = fix_new();
         CHECK_INT(ask(&f, "GET", "/v2-beta/settings/api.host", NULL), ==, 200);
