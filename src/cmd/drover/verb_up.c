@@ -40,7 +40,7 @@ struct up {
 };
 
 static void note(struct up *u, const struct service *s, enum progress_mark mark, const char *text) {
-        progress_set(u->progress, s->have ? json_str(s->have, "id", s->want->name) : s->want->name, s->want->name, mark, text);
+        progress_set(u->progress, s->want->name, s->want->name, mark, text);
         progress_draw(u->progress);
 }
 

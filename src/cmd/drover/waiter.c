@@ -119,7 +119,7 @@ void waiter_add(struct waiter *w, const struct json_object *o, const char *label
 
 static void tell(struct waiter *w, const struct item *it, enum progress_mark mark, const char *text) {
         if (w->cfg.progress)
-                progress_set(w->cfg.progress, it->id, it->label, mark, text);
+                progress_set(w->cfg.progress, it->label, it->label, mark, text);
 }
 
 /* o NULL: it is gone. */

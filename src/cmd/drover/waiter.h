@@ -30,7 +30,7 @@ struct waiter;
 struct waiter *waiter_new(const struct waiter_config *cfg);     /* cfg's pointers are borrowed until waiter_free() */
 struct waiter *waiter_free(struct waiter *w);
 DR_DEFINE_AUTO(struct waiter *, waiter_free)
-/* label: what progress and messages call it; NULL: its name. Subscribes to events at the first call. */
+/* label: what progress and messages call it, also the key of its line in progress; NULL: its name. Subscribes to events at the first call. */
 void waiter_add(struct waiter *w, const struct json_object *resource, const char *label);
 size_t waiter_count(const struct waiter *w);
 /* Returns 0 when all rest; -ETIMEDOUT, or the error of the first that failed (all others are still waited for). Empties w. */

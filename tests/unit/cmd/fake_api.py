@@ -32,6 +32,7 @@ class Fake:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = 'HTTP/1.1'
+            disable_nagle_algorithm = True
 
             def log_message(self, *args):
                 pass
