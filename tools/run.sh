@@ -125,7 +125,7 @@ ${bold}drover is running at $url${plain}
 ${bold}Try next${plain}, in another terminal, in this folder:
   export PATH=\$PWD/build/bin:\$PATH DROVER_CONFIG=\$PWD/.run/cli.json DROVER_LAB_DIR=\$PWD/.run
   drover ps                       what runs where
-  drover scale demo/web=5         more of it
+  drover scale demo/web=2         fewer of it; with 5, "drover ps demo/web" says why two find no host (port 8081 is taken)
   drover lab kill host3           power loss of a host; then: drover lab reboot host3
   drover lab docker host1 ps      what one of the engines runs
   drover events                   everything that happens, live

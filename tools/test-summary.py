@@ -12,6 +12,7 @@ import sys
 
 CMOCKA = {word: re.compile(r'^\[\s*%s\s*\] (\d+) test\(s\)' % word, re.M) for word in ('PASSED', 'FAILED', 'SKIPPED')}
 RAN = re.compile(r'^\[=+\].*? (\d+) test\(s\) run', re.M)
+UNITTEST = re.compile(r'^Ran (\d+) tests? in .*\n+(?:OK|FAILED)(?: \((.*)\))?$', re.M)
 SUMMARY = re.compile(r'^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$', re.M)
 GOOD = ('OK', 'EXPECTEDFAIL')
 
@@ -24,6 +25,12 @@ def count(row):
     said = {word: sum(int(n) for n in regex.findall(text)) for word, regex in CMOCKA.items()}
     if RAN.search(text) or said['PASSED'] or said['FAILED']:
         passed, failed, skipped = said['PASSED'], said['FAILED'], said['SKIPPED']
+    elif UNITTEST.search(text):                         # Python's unittest
+        passed = failed = skipped = 0
+        for ran, rest in UNITTEST.findall(text):
+            parts = {k: int(v) for k, v in re.findall(r'(\w+)=(\d+)', rest)}
+            bad = parts.get('failures', 0) + parts.get('errors', 0)
+            passed, failed, skipped = passed + int(ran) - bad - parts.get('skipped', 0), failed + bad, skipped + parts.get('skipped', 0)
     else:
         lines = SUMMARY.findall(text)                   # a script that counts its own cases
         passed, failed, skipped = ((int(n or 0) for n in lines[-1]) if lines else (0, 0, 0))

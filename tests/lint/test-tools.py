@@ -66,6 +66,8 @@ def cases():
     yield 'suites are summed', summary(('u', [ok]), ('s', [ok, ok])) == (0, '9 passed, 0 failed')
     yield 'a script counts once', summary(('l', [{'result': 'OK', 'stdout': 'fine\n'}])) == (0, '1 passed, 0 failed')
     yield 'a script that counts is believed', summary(('l', [{'result': 'OK', 'stdout': '26 passed, 0 failed\n'}])) == (0, '26 passed, 0 failed')
+    yield 'tests of unittest count', summary(('h', [{'result': 'FAIL', 'stdout': '', 'stderr': 'Ran 9 tests in 1.2s\n\nFAILED (failures=1, errors=1, skipped=2)\n'},
+                                                    {'result': 'OK', 'stdout': 'Ran 1 test in 0.1s\n\nOK\n'}])) == (1, '6 passed, 2 failed, 2 skipped')
     yield 'a crash after passed tests is a failure', summary(('u', [{'result': 'FAIL', 'stdout': CMOCKA % 3}])) == (1, '3 passed, 1 failed')
     yield 'a time-out is a failure', summary(('u', [ok, {'result': 'TIMEOUT', 'stdout': ''}])) == (1, '3 passed, 1 failed')
     yield 'failed cmocka tests count', summary(('u', [{'result': 'FAIL', 'stdout': CMOCKA % 1 + '[  FAILED  ] 2 test(s), listed below:\n'}])) == (1, '1 passed, 2 failed')
