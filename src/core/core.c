@@ -157,6 +157,7 @@ uint64_t core_next_ms(const struct core *c) {
         return next == 0 && c->store_retry_ms > core_mono_ms(c) ? c->store_retry_ms : next;
 }
 
+size_t core_in_flight(const struct core *c) { return c->inflight.n; }
 bool core_idle(const struct core *c) { return c->queue_head == c->queue.n && !c->open && !c->inflight.n; }
 
 struct core_stats core_stats(const struct core *c) {

@@ -51,6 +51,7 @@ void core_commit(struct core *c);
 int core_store_event(struct core *c);
 /* Milliseconds (monotonic) at which core_turn() has something to do: 0 now, UINT64_MAX never. */
 uint64_t core_next_ms(const struct core *c);
+size_t core_in_flight(const struct core *c);            /* batches submitted and not yet known to be stored */
 bool core_idle(const struct core *c);                   /* nothing queued, nothing uncommitted */
 
 /* ---- output ---- */

@@ -84,6 +84,8 @@ static void on_desired(struct host_link *l, const struct desired *entries, size_
         h->rev = rev;
         struct map listed = { 0 };
         for (size_t i = 0; i < n; i++) {
+                if (h->set->conf.told)
+                        h->set->conf.told(h->set->conf.told_arg, &entries[i].uuid, entries[i].gen, entries[i].state);
                 want(h, &entries[i]);
                 if (full)
                         map_set(&listed, key_of(&entries[i].uuid), h);

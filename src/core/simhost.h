@@ -12,6 +12,8 @@ struct simhosts_conf {
         unsigned die_per_mille;                 /* a started container ends by itself soon after */
         unsigned lie_per_mille;                 /* a report is lost, doubled or names an old generation; full reports are true */
         uint64_t heartbeat_ms, full_report_ms;  /* 0: 5,000 and 60,000 */
+        void (*told)(void *arg, const struct uuid *uuid, int64_t gen, enum desired_state want);     /* each desired entry that arrives; may be NULL */
+        void *told_arg;
         bool quiet;                             /* no heartbeats: for tests without losses and for scale */
 };
 

@@ -13,16 +13,18 @@ static uint64_t mono(void *arg) { return ((struct sim *) arg)->now_ms; }
 static void open_core(struct sim *s) {
         struct dr_error err;
         s->store = store_open_mem(s->disk);
+        if (s->wrap)
+                s->store = s->wrap(s, s->store);
         struct core_conf conf = { .store = s->store, .clock = { wall, mono, s }, .seed = s->seed * 1000 + s->now_ms + 1, .simulator = true, .no_auth = true };
         s->core = core_new(&conf);
         int r = core_load(s->core, &err);
         assert(r == 0);
-        core_commit(s->core);
-        core_store_event(s->core);
+        if (s->opened)
+                s->opened(s);
 }
 
 void sim_open(struct sim *s, uint64_t seed, int hosts, const struct simhosts_conf *conf) {
-        *s = (struct sim) { .now_ms = 1000, .seed = seed };
+        *s = (struct sim) { .now_ms = 1000, .seed = seed, .wrap = s->wrap, .opened = s->opened };
         rng_seed(&s->rng, seed);
         s->disk = mem_disk_new();
         open_core(s);

@@ -14,10 +14,13 @@ struct sim {
         struct store *store;
         struct core *core;
         struct simhosts *hosts;
-        bool dead;                      /* the store killed the process: reopen */
+        bool dead;                      /* the process is thought dead: reopen */
+        struct store *(*wrap)(struct sim *s, struct store *inner);      /* set before sim_open(): faults in front of the store */
+        void (*opened)(struct sim *s);                                  /* after each opening of the core */
 };
 enum { SIM_ENVIRONMENT = 5 };           /* account id of Default */
 
+/* wrap and opened are kept from *s: it starts as {0}. */
 void sim_open(struct sim *s, uint64_t seed, int hosts, const struct simhosts_conf *conf);
 void sim_close(struct sim *s);
 void sim_reopen(struct sim *s);         /* the process dies and starts again on the same disk; hosts run on */

@@ -35,7 +35,7 @@ static void disturb(struct sim *s) {
 static uint64_t containers, runs;
 
 static bool run_seed(uint64_t seed, uint64_t *simulated_ms) {
-        struct sim s;
+        struct sim s = { 0 };
         struct simhosts_conf nasty = { .op_min_ms = 5, .op_max_ms = 15000, .fail_per_mille = 20, .lie_per_mille = 30, .die_per_mille = 10 };
         struct simhosts_conf calm = { .op_min_ms = 5, .op_max_ms = 500 };
         sim_open(&s, seed, HOSTS, &nasty);

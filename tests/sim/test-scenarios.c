@@ -11,7 +11,7 @@ static size_t count(struct sim *s, int64_t service) { return world_by_int(core_w
 #define CONVERGES(s) do { bool c_ = sim_converge((s), 600000); if (!c_) { print_error("%s\n", sim_disagreement(s)); } CHECK(c_); } while (0)
 
 TEST(s1_a_service_of_three_runs_with_names_and_indexes_in_order) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 1, 1, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 3, image);
         CONVERGES(&s);
@@ -22,7 +22,7 @@ TEST(s1_a_service_of_three_runs_with_names_and_indexes_in_order) {
         sim_close(&s);
 }
 TEST(s4_scaling_down_keeps_the_oldest) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 2, 2, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 3, image);
         CONVERGES(&s);
@@ -34,7 +34,7 @@ TEST(s4_scaling_down_keeps_the_oldest) {
         sim_close(&s);
 }
 TEST(s6_a_removed_container_comes_back_with_the_same_name_and_unit) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 3, 2, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 3, image);
         CONVERGES(&s);
@@ -55,7 +55,7 @@ TEST(s6_a_removed_container_comes_back_with_the_same_name_and_unit) {
         sim_close(&s);
 }
 TEST(s8_two_quick_updates_converge_on_the_last) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 4, 2, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 3, image);
         CONVERGES(&s);
@@ -66,7 +66,7 @@ TEST(s8_two_quick_updates_converge_on_the_last) {
         sim_close(&s);
 }
 TEST(s9_deactivate_stops_and_activate_starts_the_same_containers) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 5, 2, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 2, image);
         CONVERGES(&s);
@@ -82,7 +82,7 @@ TEST(s9_deactivate_stops_and_activate_starts_the_same_containers) {
         sim_close(&s);
 }
 TEST(s11_removing_a_stack_removes_its_services_and_containers) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 6, 2, &calm);
         struct record *stack = sim_stack(&s, "s");
         sim_service(&s, stack, "a", 2, image);
@@ -97,7 +97,7 @@ TEST(s11_removing_a_stack_removes_its_services_and_containers) {
         sim_close(&s);
 }
 TEST(s16_a_container_that_ends_is_started_again_as_the_same_one) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 7, 1, &calm);
         sim_service(&s, sim_stack(&s, "s"), "web", 1, image);
         CONVERGES(&s);
@@ -111,7 +111,7 @@ TEST(s16_a_container_that_ends_is_started_again_as_the_same_one) {
         sim_close(&s);
 }
 TEST(s17_a_start_once_container_is_not_started_again) {
-        struct sim s;
+        struct sim s = { 0 };
         struct simhosts_conf dies = { .op_min_ms = 10, .op_max_ms = 20, .die_per_mille = 1000 };
         sim_open(&s, 8, 1, &dies);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "job", 1,
@@ -125,7 +125,7 @@ TEST(s17_a_start_once_container_is_not_started_again) {
         sim_close(&s);
 }
 TEST(s19_a_service_without_hosts_is_active_and_fills_when_the_first_host_comes) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 9, 0, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 2, image);
         sim_run(&s, 10000);
@@ -145,7 +145,7 @@ static struct record *with_sidekick(struct sim *s, int scale, const char *primar
         return r;
 }
 TEST(s20_sidekicks_share_host_and_unit) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 10, 3, &calm);
         with_sidekick(&s, 2, image, "[{\"name\":\"sk\",\"imageUuid\":\"docker:busybox\"}]");
         CONVERGES(&s);
@@ -161,7 +161,7 @@ TEST(s20_sidekicks_share_host_and_unit) {
         sim_close(&s);
 }
 TEST(s21_removing_a_volume_partner_takes_what_depends_on_it_and_nothing_else) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 11, 2, &calm);
         with_sidekick(&s, 1, "{\"imageUuid\":\"docker:busybox\",\"dataVolumesFromLaunchConfigs\":[\"sk\"]}",
                       "[{\"name\":\"sk\",\"imageUuid\":\"docker:busybox\"}]");
@@ -183,7 +183,7 @@ TEST(s21_removing_a_volume_partner_takes_what_depends_on_it_and_nothing_else) {
         sim_close(&s);
 }
 TEST(s37_a_global_service_follows_the_hosts) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 12, 3, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "g", 1,
                                          "{\"imageUuid\":\"docker:busybox\",\"labels\":{\"io.rancher.scheduler.global\":\"true\"}}");
@@ -202,7 +202,7 @@ TEST(s37_a_global_service_follows_the_hosts) {
         sim_close(&s);
 }
 TEST(s57_a_taken_port_is_told_and_the_service_keeps_trying) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 13, 1, &calm);
         struct record *stack = sim_stack(&s, "s");
         sim_service(&s, stack, "a", 1, "{\"imageUuid\":\"docker:busybox\",\"ports\":[\"8081:81/tcp\"]}");
@@ -217,7 +217,7 @@ TEST(s57_a_taken_port_is_told_and_the_service_keeps_trying) {
         sim_close(&s);
 }
 TEST(s60_anti_affinity_spreads_and_leaves_the_fourth_of_three_unplaced) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 14, 3, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 3,
                 "{\"imageUuid\":\"docker:busybox\",\"labels\":{\"io.rancher.scheduler.affinity:container_label_ne\":"
@@ -236,7 +236,7 @@ TEST(s60_anti_affinity_spreads_and_leaves_the_fourth_of_three_unplaced) {
         sim_close(&s);
 }
 TEST(s70_a_removed_host_gives_its_service_containers_to_the_others) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 15, 2, &calm);
         struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 4, image);
         CONVERGES(&s);
@@ -252,7 +252,7 @@ TEST(s70_a_removed_host_gives_its_service_containers_to_the_others) {
         sim_close(&s);
 }
 TEST(a_host_cut_off_goes_through_reconnecting_and_comes_back_with_nothing_doubled) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 16, 3, &calm);
         sim_service(&s, sim_stack(&s, "s"), "web", 6, image);
         CONVERGES(&s);
@@ -270,7 +270,7 @@ TEST(a_host_cut_off_goes_through_reconnecting_and_comes_back_with_nothing_double
         sim_close(&s);
 }
 TEST(a_host_that_reboots_while_the_server_is_down_brings_its_containers_back) {
-        struct sim s;
+        struct sim s = { 0 };
         sim_open(&s, 17, 2, &calm);
         sim_service(&s, sim_stack(&s, "s"), "web", 4, image);
         CONVERGES(&s);
