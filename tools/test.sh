@@ -37,6 +37,7 @@ for suite in "$@"; do
                 ;;
         *) echo "test: unknown suite \"$suite\" (unit sim api lint host host-asan)" >&2; exit 2 ;;
         esac
+        [ -z "${DROVER_BIN_DIR:-}" ] || export DROVER_NODE=$DROVER_BIN_DIR/drover-node
         # `make lint` has no sanitized build, and needs none.
         [ "$suite" != lint ] || [ -e build/asan/build.ninja ] || kind=dev
         log=build/$kind/meson-logs/$suite.json
