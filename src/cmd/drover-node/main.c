@@ -41,9 +41,10 @@ static int run_agent(const struct opts *o, void *context) {
         log_info("agent started", "version", DROVER_VERSION, "url", cfg.url, NULL);
         struct signal_watch *term = signal_watch_new(l, SIGTERM, on_signal, l), *interrupt = signal_watch_new(l, SIGINT, on_signal, l);
         loop_run(l);
-        agent_free(a);
-        signal_watch_free(term);
+        signal_watch_free(term);                        /* a second signal ends at once */
         signal_watch_free(interrupt);
+        agent_free(a);
+        loop_run(l);                                    /* the goodbye to the server, at most 2 s */
         return 0;
 }
 

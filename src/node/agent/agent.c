@@ -214,14 +214,16 @@ static void on_observed(bool full, const char *containers, void *arg) {
                 (void) session_send(a->session, out.data, out.len);     /* not ready: the next session begins with a full list */
 }
 
-static void on_saved(void *arg) {
-        struct agent *a = arg;
-        if (a->saved_rev == a->state->rev)
-                return;
+static void obey(struct agent *a) {
         a->saved_rev = a->state->rev;
         units_desired_changed(a->units);
         if (a->session)
                 session_beat(a->session);
+}
+static void on_saved(void *arg) {
+        struct agent *a = arg;
+        if (a->saved_rev != a->state->rev)              /* a `desired` that could not be written when it came */
+                obey(a);
 }
 static const struct units_events units_events = { on_observed, on_saved };
 
@@ -271,7 +273,7 @@ static int take_desired(struct agent *a, const struct server_message *m, struct 
                 units_state_unsaved(a->units);
                 return 0;
         }
-        on_saved(a);
+        obey(a);
         if (m->full)
                 units_survey(a->units);                 /* what is here and not in the snapshot goes */
         return 0;
@@ -492,6 +494,7 @@ int agent_register(const struct agent_config *cfg, struct dr_error *err) {
                 loop_run(l);
                 registration_free(reg);
                 http_client_free(http);
+                loop_run(l);                            /* closes what is left */
                 r = o.result;
         }
         identity_done(&identity);

@@ -16,15 +16,17 @@ int want_from_string(const char *s) {
 
 /* Not there. Made before for this generation: somebody removed it, and the server decides (rule 5), except that without the server
  * what existed is kept up (rule 7), unless the whole engine forgot everything: that is reported, not repaired. */
-static enum step missing(const struct record *r, const struct situation *now, enum told *told) {
+static enum step missing(struct record *r, const struct situation *now, enum told *told) {
         if (r->failed_gen == r->gen) {
                 *told = TOLD_FAILED;
                 return STEP_NONE;
         }
         bool existed = r->made_gen == r->gen || r->started_gen == r->gen;
         *told = TOLD_ABSENT;
+        if (existed && now->server)
+                r->lost_gen = r->gen;                   /* from here on the server decides, also when it goes away again */
         if (existed)
-                return !now->server && !now->engine_data_lost && r->ended_gen != r->gen ? STEP_CREATE : STEP_NONE;
+                return !now->server && !now->engine_data_lost && r->ended_gen != r->gen && r->lost_gen != r->gen ? STEP_CREATE : STEP_NONE;
         if (!now->server)
                 return STEP_NONE;                       /* create nothing new on one's own */
         *told = TOLD_CREATING;
@@ -58,7 +60,7 @@ static enum step idle(struct record *r, const struct seen *s, const struct situa
 
 static enum step running(struct record *r, const struct situation *now, enum told *told) {
         r->made_gen = r->started_gen = r->gen;
-        r->ended_gen = r->failed_gen = 0;
+        r->ended_gen = r->failed_gen = r->lost_gen = 0;
         r->seen_engine = now->engine;
         *told = TOLD_RUNNING;
         return STEP_NONE;
@@ -90,6 +92,6 @@ struct decision reconcile(const struct record *before, const struct seen *s, con
         d.record_changed = r->made_gen != before->made_gen || r->intent_gen != before->intent_gen || r->intent_prev_ms != before->intent_prev_ms
                         || r->intent_engine != before->intent_engine
                         || r->started_gen != before->started_gen || r->ended_gen != before->ended_gen || r->failed_gen != before->failed_gen
-                        || r->seen_engine != before->seen_engine;
+                        || r->lost_gen != before->lost_gen || r->seen_engine != before->seen_engine;
         return d;
 }

@@ -20,6 +20,7 @@ struct record {
         uint64_t intent_engine;         /* ... and the engine instance was this */
         uint64_t started_gen;           /* it was running, or was started, for this generation */
         uint64_t ended_gen;             /* it ended by itself in this generation */
+        uint64_t lost_gen;              /* it disappeared in this generation, and the server was told */
         uint64_t failed_gen;            /* this generation could not be brought about */
         uint64_t seen_engine;           /* the engine instance under which it was last seen running; see struct situation */
 };

@@ -78,6 +78,7 @@ static const struct { const char *key; size_t offset; } numbers[] = {
         { "intentGen", offsetof(struct record, intent_gen) }, { "intentPrevMs", offsetof(struct record, intent_prev_ms) },
         { "intentEngine", offsetof(struct record, intent_engine) }, { "startedGen", offsetof(struct record, started_gen) },
         { "endedGen", offsetof(struct record, ended_gen) }, { "failedGen", offsetof(struct record, failed_gen) },
+        { "lostGen", offsetof(struct record, lost_gen) },
         { "seenEngine", offsetof(struct record, seen_engine) },
 };
 

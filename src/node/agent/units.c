@@ -261,7 +261,7 @@ void op_decide(struct op *op, const struct seen *seen, const struct docker_conta
         unit->running = op->running = seen->state == SEEN_RUNNING;
         op->started_ms = seen->started_ms;
         if (!e) {                                       /* no longer desired */
-                op->gen = 0;
+                op->gen = unit->obeyed;
                 return settle(op, !c ? TOLD_ABSENT : op->running ? TOLD_RUNNING : TOLD_STOPPED, c);
         }
         struct situation now = { .engine = docker_instance(u->cfg.docker), .server = u->server, .engine_data_lost = u->engine_data_lost };

@@ -3,13 +3,14 @@ import base64
 import hashlib
 import http.server
 import json
+import os
 import socketserver
 import struct
 import threading
 import time
 import urllib.parse
 
-DEADLINE_S = 90
+DEADLINE_S = int(os.environ.get("DROVER_TEST_DEADLINE_S", "90"))
 
 
 class Session:
@@ -74,7 +75,7 @@ class FakeServer:
     KEY, SECRET, TOKEN = 'AGENTKEY', 'agent-secret', 'public:1:sig'
 
     def __init__(self, port=0, project='env-1', epoch=1):
-        self.project, self.epoch, self.rev = project, epoch, 0
+        self.project, self.epoch, self.rev = project, epoch, 1
         self.desired = {}               # uuid -> entry
         self.seen = {}                  # uuid -> last report
         self.history = []               # (uuid, gen, state) in order
@@ -204,7 +205,7 @@ class FakeServer:
         self.rev += 0 if full else 1
         entries = [self.desired[u] for u in (only if only is not None else self.desired)]
         if self.session:
-            self.session.send({'t': 'desired', 'epoch': self.epoch, 'rev': max(self.rev, 1), 'full': full, 'containers': entries})
+            self.session.send({'t': 'desired', 'epoch': self.epoch, 'rev': self.rev, 'full': full, 'containers': entries})
 
     def want(self, uuid, state='running', wait=True, **spec):
         """Raises the generation; a spec given replaces the former one."""

@@ -105,6 +105,17 @@ TEST(a_container_started_just_before_agent_and_engine_died_is_started_again) {
         CHECK_INT(d.told, ==, TOLD_STOPPED);
 }
 
+TEST(a_disappearance_that_the_server_was_told_is_not_repaired_when_the_server_goes_away) {
+        struct record r = { .gen = G, .want = WANT_RUNNING, .made_gen = G, .started_gen = G, .seen_engine = E };
+        struct decision d = reconcile(&r, &(struct seen) { SEEN_MISSING, 0 }, &(struct situation) { .engine = E, .server = true });
+        CHECK_INT(d.record.lost_gen, ==, G);
+        d = reconcile(&d.record, &(struct seen) { SEEN_MISSING, 0 }, &(struct situation) { .engine = E });
+        CHECK_INT(d.step, ==, STEP_NONE);
+        d.record.gen = G + 1;
+        d = reconcile(&d.record, &(struct seen) { SEEN_MISSING, 0 }, &(struct situation) { .engine = E, .server = true });
+        CHECK_INT(d.step, ==, STEP_CREATE);
+}
+
 TEST(an_ended_container_that_runs_again_is_no_longer_ended) {
         struct record r = { .gen = G, .want = WANT_RUNNING, .started_gen = G, .ended_gen = G, .seen_engine = E };
         struct decision d = reconcile(&r, &(struct seen) { SEEN_RUNNING, 41 }, &(struct situation) { .engine = E2, .server = true });
