@@ -122,6 +122,12 @@ void agent_idle(struct core *c, struct record *agent) {
                         (void) core_process_start(c, agent, P_agent_remove, NULL, NULL);
                 return;
         }
+        if (record_bool(agent, F_removeAfterStop)) {    /* DELETE of an active agent: deactivate, then remove (api.md 1.6) */
+                enum process_id p = agent->state == S_inactive ? P_agent_remove : P_agent_deactivate;
+                if (core_process_allowed(agent, p))
+                        (void) core_process_start(c, agent, p, NULL, NULL);
+                return;
+        }
         if (agent->state == S_active) {
                 if (is_silent(c, agent)) {
                         (void) core_process_start(c, agent, P_agent_reconnect, NULL, NULL);     /* allowed from active */

@@ -20,7 +20,7 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
 /* services.c */
 core_handler service_create, service_activate, service_update, service_deactivate, service_remove;
 core_handler stack_create, stack_remove;
-core_handler account_remove, registration_create;
+core_handler account_deactivate, account_remove;
 void service_idle(struct core *c, struct record *s);
 void service_trigger(struct core *c, int64_t service_id);       /* look again whether the service is as it should be */
 /* After instance, service or stack changed: health of service, stack and environment (orchestration.md 1.12). */

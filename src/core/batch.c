@@ -128,7 +128,7 @@ static void close_rows(struct core *c, struct batch *b) {
                 if (u->deleted && !u->to_history)
                         continue;
                 struct sbuf row = SBUF(ROW_BYTES_MAX);
-                record_encode(c, r, b, &row);
+                record_encode(c, r, u->deleted, b, &row);
                 assert(sbuf_ok(&row));
                 size_t len = row.len;
                 store_batch_add(b->rows, u->deleted ? STORE_HISTORY : STORE_PUT, table, r->id, r->account_id,

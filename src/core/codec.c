@@ -53,7 +53,7 @@ static void encode_run(struct jw *w, const struct run *run) {
         jw_end(w);
 }
 
-void record_encode(struct core *c, const struct record *r, struct batch *b, struct sbuf *out) {
+void record_encode(struct core *c, const struct record *r, bool inlined, struct batch *b, struct sbuf *out) {
         char uuid[RECORD_UUID_MAX];
         struct jw w = JW(out, 0);
         jw_begin_object(&w);
@@ -79,7 +79,7 @@ void record_encode(struct core *c, const struct record *r, struct batch *b, stru
                 case V_FLOAT: jw_double(&w, s->f); break;
                 case V_STR:   jw_stringn(&w, s->t->s, s->t->len); break;
                 case V_JSON:
-                        if (s->t->len < BLOB_BYTES_MIN && !looks_like_blob(s->t)) {
+                        if (inlined || (s->t->len < BLOB_BYTES_MIN && !looks_like_blob(s->t))) {
                                 jw_raw(&w, s->t->s, s->t->len);
                         } else {
                                 jw_begin_object(&w);

@@ -35,6 +35,7 @@ struct core {
         struct batch *open;             /* NULL: nothing changed since the last commit */
         VEC(struct batch *) inflight;   /* submitted, oldest first */
         bool fatal, recovering;
+        uint64_t next_trim_ms;
         uint64_t store_retry_ms, store_backoff_ms;      /* no queued work before this, after a failed commit */
 
         VEC(uint64_t) queue;            /* keys; queue_head is the first live one */
@@ -80,7 +81,8 @@ bool queue_pop(struct core *c, uint64_t *key);
 uint64_t queue_next_ms(const struct core *c);
 
 /* codec.c */
-void record_encode(struct core *c, const struct record *r, struct batch *b, struct sbuf *out);
+/* inlined: no blobs, for history, which outlives them. */
+void record_encode(struct core *c, const struct record *r, bool inlined, struct batch *b, struct sbuf *out);
 int record_decode(struct core *c, const char *table, int64_t id, const char *body, size_t len, struct record **ret, struct dr_error *err);
 const char *table_name(enum type_id table);
 enum type_id table_by_name(const char *name);

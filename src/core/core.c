@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "base/times.h"
 #include "hosts.h"
+#include "settings.h"
 
 static int64_t real_wall(void *arg) { (void) arg; return time_wall_ms(); }
 static uint64_t real_mono(void *arg) { (void) arg; return time_mono_ms(); }
@@ -139,8 +140,31 @@ int core_load(struct core *c, struct dr_error *err) {
         return 0;
 }
 
+/* Retention of what left memory (api.md 4.3), every ten minutes; the store does it beside its work. */
+static void trim_history(struct core *c) {
+        static const struct { enum type_id table; const char *seconds; } kept[] = {
+                { T_processInstance, "process_instance.purge.after.seconds" }, { T_instance, "main_tables.purge.after.seconds" },
+                { T_service, "main_tables.purge.after.seconds" }, { T_stack, "main_tables.purge.after.seconds" },
+                { T_host, "main_tables.purge.after.seconds" }, { T_agent, "main_tables.purge.after.seconds" },
+                { T_physicalHost, "main_tables.purge.after.seconds" }, { T_storagePool, "main_tables.purge.after.seconds" },
+                { T_account, "main_tables.purge.after.seconds" }, { T_credential, "main_tables.purge.after.seconds" },
+                { T_genericObject, "main_tables.purge.after.seconds" }, { T_auditLog, "audit_log.purge.after.seconds" },
+                { T_serviceLog, "service_log.purge.after.seconds" },
+        };
+        if (core_mono_ms(c) < c->next_trim_ms)
+                return;
+        c->next_trim_ms = core_mono_ms(c) + 600000;
+        if (!c->conf.store->ops->history_trim)
+                return;
+        uint64_t rows = (uint64_t) setting_int(c, "history.rows.max");
+        for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+                c->conf.store->ops->history_trim(c->conf.store, table_name(kept[i].table),
+                                                 core_wall_ms(c) - setting_int(c, kept[i].seconds) * 1000, rows);
+}
+
 bool core_turn(struct core *c, unsigned budget) {
         queue_fire_timers(c);
+        trim_history(c);
         if (c->store_retry_ms > core_mono_ms(c))
                 return false;
         uint64_t key;

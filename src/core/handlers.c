@@ -24,6 +24,7 @@ static const struct core_handler_row rows[] = {
         { P_service_remove, service_remove },
         { P_stack_create, stack_create },
         { P_stack_remove, stack_remove },
+        { P_account_deactivate, account_deactivate },
         { P_account_remove, account_remove },
 };
 

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { DEPENDENCY_WAIT_MS = 30000 };
+enum { DEPENDENCY_WAIT_MS = 30000, ERROR_KEPT_MS = 300000 };
 enum { STEP_PLACE = 0, STEP_STARTING = 1 };
 
 bool state_is_gone(enum state_id s) { return s == S_removing || s == S_removed || s == S_purging || s == S_purged; }
@@ -287,6 +287,14 @@ enum step instance_remove(struct core *c, struct record *i, struct run *run, str
 
 /* The host's word about a container nobody is working on (agent.md 17). */
 void instance_idle(struct core *c, struct record *i) {
+        if (i->state == S_error && !record_int(i, F_serviceId)) {       /* removed 300 s after their creation (api.md 4.3) */
+                int64_t left = i->created_ms + ERROR_KEPT_MS - core_wall_ms(c);
+                if (left > 0)
+                        core_wake_at(c, i, core_mono_ms(c) + (uint64_t) left);
+                else
+                        (void) core_process_start(c, i, P_instance_remove, NULL, NULL);
+                return;
+        }
         if (record_bool(i, F_removeAfterStop) && core_process_allowed(i, P_instance_remove)) {
                 (void) core_process_start(c, i, P_instance_remove, NULL, NULL);
                 return;

@@ -362,6 +362,16 @@ enum step stack_remove(struct core *c, struct record *stack, struct run *run, st
         return STEP_DONE;
 }
 
+/* {"remove": true}: what DELETE of an active environment means (api.md 1.6). */
+enum step account_deactivate(struct core *c, struct record *a, struct run *run, struct step_ctx *ctx) {
+        (void) c;
+        (void) a;
+        if (!json_bool(text_json(run->data), "remove", false))
+                return STEP_DONE;
+        ctx->chain = P_account_remove;
+        return STEP_CHAIN;
+}
+
 /* An environment goes with everything in it; accounts of people with their keys. */
 enum step account_remove(struct core *c, struct record *a, struct run *run, struct step_ctx *ctx) {
         (void) run;

@@ -16,7 +16,7 @@ enum { PAIRS = ARRAY_LEN(pairs) };
 struct table {
         struct records all;
         struct map by_id;
-        struct map by_uuid;             /* first 8 bytes of the uuid; others through the linear slot F_uuid */
+        struct map by_uuid;             /* hash of the uuid; those in another form through the linear slot F_uuid */
         struct map by_account;          /* -> struct records */
         int64_t next_id;
         uint64_t seq;
@@ -112,11 +112,7 @@ static void bucket_del(struct map *m, uint64_t key, struct record *r) {
         }
 }
 
-static uint64_t uuid_key(const struct uuid *u) {
-        uint64_t k;
-        memcpy(&k, u->b, sizeof k);
-        return k;
-}
+static uint64_t uuid_key(const struct uuid *u) { return hash_bytes(u->b, sizeof u->b); }        /* seeded: nobody can aim at a collision */
 static bool uuid_is_zero(const struct uuid *u) {
         static const struct uuid zero;
         return memcmp(u, &zero, sizeof zero) == 0;
@@ -160,7 +156,8 @@ struct record *world_get(const struct world *w, enum type_id table, int64_t id) 
 struct record *world_by_uuid(const struct world *w, enum type_id table, const char *uuid) {
         const struct table *t = &w->tables[table];
         struct uuid u;
-        if (uuid_parse(uuid, &u) == 0) {
+        char plain[UUID_CHARS + 1];
+        if (uuid_parse(uuid, &u) == 0 && (uuid_format(&u, plain), str_eq(plain, uuid))) {       /* upper case is another form */
                 struct record *r = map_get(&t->by_uuid, uuid_key(&u));
                 return r && memcmp(&r->uuid, &u, sizeof u) == 0 ? r : NULL;
         }

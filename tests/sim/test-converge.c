@@ -1,6 +1,6 @@
 /* 300 services x 3 containers on 100 hosts that vanish, lie and dawdle: it ends converged, for every seed.
  *
- * DROVER_SIM_SEEDS (default 6; `make soak` takes 1,000) and DROVER_SIM_FROM choose the seeds; a failing seed is printed. */
+ * DROVER_SIM_SEEDS (default 20; `make soak` takes 1,000) and DROVER_SIM_FROM choose the seeds; a failing seed is printed. */
 #include "sim.h"
 
 #include "base/log.h"
@@ -75,7 +75,7 @@ static bool run_seed(uint64_t seed, uint64_t *simulated_ms) {
 
 TEST(random_losses_lies_and_delays_end_converged) {
         log_init(LOG_ERROR, LOG_LOGFMT, NULL);
-        uint64_t from = env_u64("DROVER_SIM_FROM", 1), n = env_u64("DROVER_SIM_SEEDS", 6), worst = 0, failed = 0;
+        uint64_t from = env_u64("DROVER_SIM_FROM", 1), n = env_u64("DROVER_SIM_SEEDS", 20), worst = 0, failed = 0;
         for (uint64_t seed = from; seed < from + n; seed++) {
                 uint64_t ms;
                 failed += !run_seed(seed, &ms);
