@@ -10,7 +10,7 @@ DESTDIR ?=
 HOSTS ?= 3
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
-SUITES = unit sim api lint host host-asan
+SUITES = unit sim seeds api lint host host-asan
 
 NINJA = ninja -j $(JOBS)
 PROGRAMS = drover drover-server drover-node
@@ -52,8 +52,8 @@ test: build asan ## every test: unit, sim and API under sanitizers, host tests o
 test-unit: asan ## one module at a time, no I/O
 	@tools/test.sh unit
 
-test-sim: asan ## the engine with simulated hosts, time and faults
-	@tools/test.sh sim
+test-sim: asan release ## the engine with simulated hosts, time and faults; then 1,000 seeds of random faults
+	@tools/test.sh sim seeds
 
 test-api: asan ## a real server over HTTP
 	@tools/test.sh api

@@ -14,6 +14,7 @@ CMOCKA = {word: re.compile(r'^\[\s*%s\s*\] (\d+) test\(s\)' % word, re.M) for wo
 RAN = re.compile(r'^\[=+\].*? (\d+) test\(s\) run', re.M)
 UNITTEST = re.compile(r'^Ran (\d+) tests? in .*\n+(?:OK|FAILED)(?: \((.*)\))?$', re.M)
 SUMMARY = re.compile(r'^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$', re.M)
+TELLING = ('sim', 'seeds', 'host', 'host-asan')         # what their tests print when they pass is worth reading: seeds, counts
 GOOD = ('OK', 'EXPECTEDFAIL')
 
 
@@ -44,7 +45,7 @@ def main(arguments):
         print('test-summary: name at least one SUITE=LOG', file=sys.stderr)
         return 2
     total = [0, 0, 0]
-    bad, skips = [], []
+    bad, skips, notes = [], [], []
     for argument in arguments:
         suite, _, path = argument.partition('=')
         if not os.path.exists(path):
@@ -57,6 +58,9 @@ def main(arguments):
                 row = json.loads(line)
                 counts = count(row)
                 sums = [a + b for a, b in zip(sums, counts)]
+                if suite in TELLING and row['result'] in GOOD:
+                    notes += ['%s: %s' % (row['name'].split(' / ')[-1], l) for l in (row.get('stdout') or '').splitlines()
+                              if l.strip() and not l.startswith('[') and not SUMMARY.match(l)][:10]
                 if counts[1]:
                     bad.append('%s: %s: %s' % (suite, row['name'].split(' / ')[-1], row['result'].lower()))
                 if row['result'] == 'SKIP':
@@ -64,6 +68,8 @@ def main(arguments):
                     skips.append('%s: %s: %s' % (suite, row['name'].split(' / ')[-1], reason[-1].strip() if reason else 'no reason given'))
         print('%-10s %d passed, %d failed, %d skipped' % ((suite + ':',) + tuple(sums)))
         total = [a + b for a, b in zip(total, sums)]
+    for line in notes:
+        print('note: ' + line)
     for line in skips:
         print('skipped: ' + line)
     for line in bad:

@@ -2,6 +2,7 @@
 # test.sh SUITE...: runs meson test suites and ends with "N passed, N failed, N skipped" over all of them.
 #
 #   unit sim api lint   from build/asan (address and undefined-behaviour sanitizers, the first finding ends the test)
+#   seeds               the simulation with random faults once more, release build, DROVER_SIM_SEEDS seeds (1000)
 #   host                the host tests, on the release programs of build/bin
 #   host-asan           the host tests once more, on the sanitized server and agent
 #
@@ -9,7 +10,7 @@
 # TEST_ARGS is given to `meson test` (a test's name, --repeat 10, ...). Logs: build/test-logs/SUITE.txt.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || { echo "test: name at least one suite (unit sim api lint host host-asan)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "test: name at least one suite (unit sim seeds api lint host host-asan)" >&2; exit 2; }
 
 logs=build/test-logs
 mkdir -p "$logs"
@@ -19,14 +20,15 @@ export LSAN_OPTIONS=print_suppressions=0
 export MALLOC_PERTURB_=$((RANDOM % 255 + 1))
 # Tests make their own directories; what a person has set for the programs must not reach them.
 for name in "${!DROVER_@}" "${!RANCHER_@}" "${!CATTLE_@}"; do
-        case $name in DROVER_TEST_*) ;; *) unset "$name" ;; esac
+        case $name in DROVER_TEST_*|DROVER_SIM_*) ;; *) unset "$name" ;; esac
 done
 
 results=()
 for suite in "$@"; do
-        args=() kind=asan jobs=$(nproc)
+        args=() env=() kind=asan jobs=$(nproc)
         case $suite in
         unit|sim|api) args=(--timeout-multiplier 4) ;;
+        seeds) kind=release; args=(sim-converge); env=(DROVER_SIM_SEEDS="${DROVER_SIM_SEEDS:-1000}") ;;
         lint) ;;
         host) kind=release jobs=1; export DROVER_BIN_DIR=$PWD/build/bin ;;
         host-asan)
@@ -35,16 +37,18 @@ for suite in "$@"; do
                 tools/collect.sh release build/bin-asan drover
                 export DROVER_BIN_DIR=$PWD/build/bin-asan
                 ;;
-        *) echo "test: unknown suite \"$suite\" (unit sim api lint host host-asan)" >&2; exit 2 ;;
+        *) echo "test: unknown suite \"$suite\" (unit sim seeds api lint host host-asan)" >&2; exit 2 ;;
         esac
         [ -z "${DROVER_BIN_DIR:-}" ] || export DROVER_NODE=$DROVER_BIN_DIR/drover-node
         # `make lint` has no sanitized build, and needs none.
         [ "$suite" != lint ] || [ -e build/asan/build.ninja ] || kind=dev
+        of=${suite%-asan}
+        [ "$suite" != seeds ] || of=sim
         log=build/$kind/meson-logs/$suite.json
         rm -f "$log"
         printf -- '--- %s tests (build/%s%s)\n' "$suite" "$kind" "${DROVER_BIN_DIR:+, programs of ${DROVER_BIN_DIR#"$PWD"/}}"
         # shellcheck disable=SC2086  # TEST_ARGS is a list of words
-        meson test -C "build/$kind" --no-rebuild --suite "drover:${suite%-asan}" --logbase "$suite" --num-processes "$jobs" \
+        env "${env[@]}" meson test -C "build/$kind" --no-rebuild --suite "drover:$of" --logbase "$suite" --num-processes "$jobs" \
                 --print-errorlogs "${args[@]}" ${TEST_ARGS:-} 2>&1 | sed -e '/^ninja: /d' -e '/^Full log/d' -e '/^$/d' || true
         cp "build/$kind/meson-logs/$suite.txt" "$logs/$suite.txt" 2>/dev/null || true
         results+=("$suite=$log")
