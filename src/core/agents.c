@@ -27,7 +27,7 @@ static bool is_silent(struct core *c, const struct record *agent) {
 enum step agent_create(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
         (void) run;
         (void) ctx;
-        if (!record_has(agent, F_accountId) && !record_int(agent, F_projectId)) {
+        if (!agent->account_id) {
                 struct record *a = core_create(c, T_account, 0);        /* the account whose key the agent has */
                 char uuid[64];
                 snprintf(uuid, sizeof uuid, "agentAccount%lld", (long long) agent->id);
