@@ -322,13 +322,15 @@ static int open_all(struct sqlite_store *s, struct dr_error *err) {
         return 0;
 }
 
-int store_open_sqlite(const char *dir, struct store **ret, struct dr_error *err) {
+int store_open_sqlite(const char *dir, struct store **ret, struct dr_error *err) { return store_open_sqlite_file(dir, NULL, ret, err); }
+
+int store_open_sqlite_file(const char *dir, const char *file, struct store **ret, struct dr_error *err) {
         struct sqlite_store *s = dr_xnew(struct sqlite_store);
         s->store.ops = &ops;
         s->lock_fd = -1;
         s->generation = 1;
         s->dir = dr_xstrdup(dir);
-        s->path = dr_xasprintf("%s/drover.db", dir);
+        s->path = file ? dr_xstrdup(file) : dr_xasprintf("%s/drover.db", dir);
         pthread_mutex_init(&s->lock, NULL);
         pthread_cond_init(&s->writer_cond, NULL);
         pthread_cond_init(&s->reader_cond, NULL);

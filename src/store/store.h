@@ -85,6 +85,8 @@ struct store {
 /* dir must exist. Creates or migrates dir/drover.db. -EBUSY: another process has it (message names the pid when known);
  * -EINVAL DR_E_INVALID_FORMAT: the file is not ours or newer than this program. */
 int store_open_sqlite(const char *dir, struct store **ret, struct dr_error *err);
+/* The same with the database elsewhere than dir/drover.db; the lock stays in dir. file NULL: there. */
+int store_open_sqlite_file(const char *dir, const char *file, struct store **ret, struct dr_error *err);
 
 /* Memory only, synchronous until poll; survives close when `disk` outlives it: what a simulation reopens. */
 struct mem_disk;

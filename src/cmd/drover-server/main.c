@@ -1,0 +1,130 @@
+/* drover-server: API, engine, store and host sessions in one process on one port. */
+#include "base/log.h"
+#include "base/options.h"
+#include "files.h"
+#include "notify.h"
+#include "server/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+extern char **environ;
+
+/* Exit codes: what a service manager or a script can tell apart. 3 is server.h's. */
+enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_IN_USE = 4, EXIT_NEWER = 5 };
+
+static const struct opt_row rows[] = {
+        { .name = "config", .arg = "FILE", .type = OPT_CONFIG, .dflt = "/etc/drover/server.conf", .help = "file with these settings as \"name = value\" lines" },
+        { .name = "listen", .arg = "ADDR:PORT", .type = OPT_LISTEN, .dflt = "0.0.0.0:8080", .help = "address to serve on" },
+        { .name = "data", .arg = "DIR", .type = OPT_PATH, .dflt = "/var/lib/drover", .help = "folder of everything that is kept; made when missing" },
+        { .name = "key-file", .arg = "FILE", .type = OPT_PATH, .help = "key that secrets are encrypted with; DIR/master.key when not given" },
+        { .name = "db", .arg = "FILE", .type = OPT_PATH, .help = "database; DIR/drover.db when not given" },
+        { .name = "no-auth", .type = OPT_FLAG, .help = "everybody may do everything: for tests and labs" },
+        { .name = "simulator", .type = OPT_FLAG, .help = "allow simulated hosts" },
+        { .name = "sim-hosts", .arg = "N", .type = OPT_INT, .dflt = "0", .min = 0, .max = 20000, .help = "simulated hosts in the first environment; needs --simulator" },
+        { .name = "node-dir", .arg = "DIR", .type = OPT_PATH, .help = "folder of the drover-node programs that hosts fetch; this program's own folder when not given" },
+        { .name = "log-level", .type = OPT_ENUM, .values = "debug|info|warning|error", .dflt = "info", .help = "least important lines to log" },
+        { .name = "log-format", .type = OPT_ENUM, .values = "logfmt|json", .dflt = "logfmt", .help = "how log lines look" },
+};
+static const struct opt_command program = {
+        .name = "drover-server", .summary = "the server: API, engine, store and hosts' sessions", .env_prefix = "DROVER_", OPT_ROWS(rows),
+};
+
+static int fail(int code, const struct dr_error *err) {
+        fprintf(stderr, "drover-server: %s\n", err->message);
+        return code;
+}
+
+struct running { struct loop *loop; struct server *server; unsigned signals; };
+
+static void on_stopped(void *arg) { loop_stop(((struct running *) arg)->loop); }
+
+static void on_signal(int signum, void *arg) {
+        struct running *r = arg;
+        if (++r->signals > 1)
+                return;
+        log_info("ending", "signal", signum == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+        notify_manager("STOPPING=1");
+        server_stop(r->server, on_stopped, r);
+}
+
+static int serve(const struct opts *o, struct server_conf *conf, struct loop *l) {
+        struct dr_error err;
+        char host[64];
+        uint16_t port = 0, actual = 0;
+        struct running run = { .loop = l };
+        if (opt_split_listen(opts_str(o, "listen"), host, sizeof host, &port, &err) < 0) {
+                conf->store->ops->close(conf->store);
+                return fail(EXIT_USAGE, &err);
+        }
+        if (server_new(l, conf, &run.server, &err) < 0)
+                return fail(EXIT_FAILED, &err);
+        int r = server_listen(run.server, host, port, NULL, &actual, &err);
+        if (r < 0) {
+                server_free(run.server);
+                return fail(r == -EADDRINUSE || err.code == DR_E_BUSY || err.code == DR_E_CONFLICT ? EXIT_IN_USE : EXIT_FAILED, &err);
+        }
+        struct signal_watch *term = signal_watch_new(l, SIGTERM, on_signal, &run), *interrupt = signal_watch_new(l, SIGINT, on_signal, &run);
+        char number[8];
+        snprintf(number, sizeof number, "%u", actual);
+        log_info("serving", "version", DROVER_VERSION, "address", host, "port", number, "auth", conf->no_auth ? "off" : "on", NULL);
+        notify_manager("READY=1");
+        loop_run(l);
+        signal_watch_free(term);
+        signal_watch_free(interrupt);
+        server_free(run.server);
+        log_info("ended", NULL);
+        return EXIT_OK;
+}
+
+static int run(const struct opts *o) {
+        struct dr_error err;
+        const char *dir = opts_str(o, "data"), *key = opts_str(o, "key-file"), *db = opts_str(o, "db"), *nodes = opts_str(o, "node-dir");
+        auto_free char *key_file = key && *key ? dr_xstrdup(key) : dr_xasprintf("%s/master.key", dir);
+        auto_free char *db_file = db && *db ? dr_xstrdup(db) : dr_xasprintf("%s/drover.db", dir);
+        auto_free char *node_dir = nodes && *nodes ? dr_xstrdup(nodes) : program_dir();
+        char master_key[MASTER_KEY_BYTES];
+        struct store *store = NULL;
+        if (opts_int(o, "sim-hosts") && !opts_bool(o, "simulator")) {
+                (void) dr_fail(&err, DR_E_MISSING_REQUIRED, "simulator", "--sim-hosts needs --simulator");
+                return fail(EXIT_USAGE, &err);
+        }
+        if (strstr(db_file, "://")) {
+                (void) dr_fail(&err, DR_E_NOT_IMPLEMENTED, "db", "\"%s\" is no file: this version keeps its state in SQLite only", db_file);
+                return fail(EXIT_USAGE, &err);
+        }
+        if (data_dir_make(dir, &err) < 0 || master_key_load(key_file, db_file, master_key, &err) < 0)
+                return fail(EXIT_FAILED, &err);
+        int r = store_open_sqlite_file(dir, db_file, &store, &err);
+        if (r < 0)
+                return fail(r == -EBUSY ? EXIT_IN_USE : err.code == DR_E_INVALID_FORMAT ? EXIT_NEWER : EXIT_FAILED, &err);
+        AUTO(loop_free) struct loop *l = loop_new();
+        struct server_conf conf = {
+                .store = store, .data_key = master_key, .data_dir = dir, .node_dir = node_dir,
+                .no_auth = opts_bool(o, "no-auth"), .simulator = opts_bool(o, "simulator"), .sim_hosts = (unsigned) opts_int(o, "sim-hosts"),
+        };
+        r = serve(o, &conf, l);
+        explicit_bzero(master_key, sizeof master_key);
+        return r;
+}
+
+int main(int argc, char **argv) {
+        struct dr_error err = { 0 };
+        AUTO(opts_free) struct opts *o = NULL;
+        if (opts_parse(&program, argc, argv, environ, &o, &err) < 0) {
+                auto_free char *hint = opts_usage_hint(&program, argc, argv);
+                fprintf(stderr, "drover-server: %s\n%s\n", err.message, hint);
+                return EXIT_USAGE;
+        }
+        if (opts_action(o) == OPTS_HELP) {
+                auto_free char *help = opts_help(o);
+                fputs(help, stdout);
+                return EXIT_OK;
+        }
+        if (opts_action(o) == OPTS_VERSION) {
+                printf("drover-server %s\n", DROVER_VERSION);
+                return EXIT_OK;
+        }
+        log_init((enum log_level) opts_enum(o, "log-level"), (enum log_format) opts_enum(o, "log-format"), "drover-server");
+        return run(o);
+}

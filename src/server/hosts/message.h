@@ -1,0 +1,38 @@
+/* message.h: what an agent sends (docs/host-protocol.md), bytes to structs, and what is sent to it, structs to text. Pure; any thread. */
+#pragma once
+#include "core/hosts.h"
+
+enum { HOST_PROTOCOL_VERSION = 1, HOST_MESSAGE_BYTES_MAX = 8 << 20, HOST_CONTAINERS_MAX = 20000 };
+
+enum host_message_kind { HOST_OTHER, HOST_HELLO, HOST_HEARTBEAT, HOST_HOST, HOST_OBSERVED, HOST_REPLY, HOST_PROGRESS };
+
+struct host_message {
+        enum host_message_kind kind;
+        struct json_object *tree;               /* owns what the pointers lead to */
+        int64_t version;                        /* hello */
+        const char *node_version, *boot;        /* hello; "" when not said */
+        uint64_t epoch, rev;                    /* hello; rev: heartbeat too */
+        struct json_object *host;               /* hello and host: an object */
+        bool full;                              /* observed */
+        struct observed *observed;              /* n_observed; NULL when there are none */
+        size_t n_observed;
+        const char *id;                         /* reply and progress */
+        struct json_object *data, *error;       /* reply; either may be NULL */
+        const char *message;                    /* progress; "" when not said */
+        int64_t percent;                        /* progress; -1: not said */
+};
+/* Unknown kinds are HOST_OTHER. Containers without a usable uuid or state are an error: the report could not be trusted as a whole.
+ * Returns 0, or negative with *err and nothing to free. */
+int host_message_parse(const char *buf, size_t len, struct host_message *ret, struct dr_error *err);
+void host_message_done(struct host_message *m);
+
+struct sbuf;
+struct host_hello {
+        uint64_t epoch, heartbeat_ms;
+        const char *host_id, *project_uuid, *server_version;
+        const char *node_sha256;                /* NULL: no program to serve */
+};
+void host_hello_write(const struct host_hello *h, struct sbuf *out);
+void host_desired_write(uint64_t epoch, uint64_t rev, bool full, const struct desired *entries, size_t n, struct sbuf *out);
+void host_request_write(uint64_t epoch, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms, struct sbuf *out);
+void host_bye_write(uint64_t epoch, const char *reason, struct sbuf *out);

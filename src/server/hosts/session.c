@@ -1,0 +1,294 @@
+#include "session.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "core/settings.h"
+#include "formats/json.h"
+#include "message.h"
+#include "model/ids.h"
+#include "server/api/secret.h"
+
+enum { HELLO_MS = 30000, STALL_MS = 30000, QUEUE_BYTES_MAX = 24 << 20, OUT_BYTES_MAX = HOST_MESSAGE_BYTES_MAX };
+
+struct host_sessions { struct loop *loop; struct core *core; struct node_files *files; struct session *first; size_t n; };
+
+struct session {
+        struct host_link link;          /* first: the core's handle */
+        struct host_sessions *all;
+        struct session *prev, *next;
+        struct ws *ws;                  /* NULL: closed, kept for answers that wait for their commit */
+        struct timer *hello_timer;
+        int64_t agent_id, host_id;      /* host_id 0: no hello yet */
+        bool attached;
+        unsigned pending;               /* answers that wait for their commit */
+};
+
+size_t host_sessions_count(const struct host_sessions *h) { return h->n; }
+
+static void unlink_session(struct session *s) {
+        *(s->prev ? &s->prev->next : &s->all->first) = s->next;
+        if (s->next)
+                s->next->prev = s->prev;
+        s->all->n--;
+}
+
+static void free_if_over(struct session *s) {
+        if (s->ws || s->pending)
+                return;
+        if (s->all)
+                unlink_session(s);
+        timer_free(s->hello_timer);
+        free(s);
+}
+
+static void detach(struct session *s) {
+        if (s->attached)
+                hosts_detach(s->all->core, &s->link);
+        s->attached = false;
+}
+
+static void refuse(struct session *s, unsigned code, const char *reason) {
+        detach(s);
+        if (s->ws)
+                ws_close(s->ws, code, reason);
+}
+
+static void send(struct session *s, const struct sbuf *out) {
+        if (!s->ws || ws_is_closing(s->ws))
+                return;
+        if (!sbuf_ok(out)) {
+                log_errorf("a message to host %lld is longer than %d bytes: its connection is closed", (long long) s->host_id, OUT_BYTES_MAX);
+                refuse(s, WS_CLOSE_TOO_BIG, "the message for this host is too large");
+                return;
+        }
+        (void) ws_send(s->ws, WS_TEXT, sbuf_str(out), out->len);        /* too slow or closing: on_close follows */
+}
+
+/* ---- what the core asks of a link ---- */
+static void link_desired(struct host_link *l, const struct desired *entries, size_t n, uint64_t rev, bool full) {
+        struct session *s = container_of(l, struct session, link);
+        auto_sbuf struct sbuf out = SBUF(OUT_BYTES_MAX);
+        host_desired_write(core_epoch(s->all->core), rev, full, entries, n, &out);
+        send(s, &out);
+}
+
+static void link_request(struct host_link *l, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms) {
+        struct session *s = container_of(l, struct session, link);
+        auto_sbuf struct sbuf out = SBUF(OUT_BYTES_MAX);
+        host_request_write(core_epoch(s->all->core), id, name, data, deadline_ms, &out);
+        send(s, &out);
+}
+
+static void link_close(struct host_link *l, const char *reason) {
+        struct session *s = container_of(l, struct session, link);
+        auto_sbuf struct sbuf out = SBUF(4096);
+        s->attached = false;
+        host_bye_write(core_epoch(s->all->core), reason, &out);
+        send(s, &out);
+        if (s->ws)
+                ws_close(s->ws, WS_CLOSE_NORMAL, reason);
+}
+
+static const struct host_link_ops link_ops = { .wants_spec = true, .desired = link_desired, .request = link_request, .close = link_close };
+
+/* ---- what the agent says ---- */
+static struct record *agent_of(struct session *s) {
+        struct record *a = world_get(core_world(s->all->core), T_agent, s->agent_id);
+        return a && a->state != S_removing && a->state != S_removed ? a : NULL;
+}
+
+static void release_hello(void *arg, int result) {
+        struct session *s = arg;
+        s->pending--;
+        const struct record *host = s->all ? world_get(core_world(s->all->core), T_host, s->host_id) : NULL;
+        if (s->ws && s->all && (result < 0 || !host)) {
+                refuse(s, WS_CLOSE_TRY_LATER, "what this host said could not be stored");
+        } else if (s->ws && s->all && s->attached) {
+                struct core *c = s->all->core;
+                const struct record *project = world_get(core_world(c), T_account, host->account_id);
+                char id[ID_TEXT_MAX], uuid[RECORD_UUID_MAX];
+                struct host_hello h = {
+                        .epoch = core_epoch(c), .heartbeat_ms = (uint64_t) setting_int(c, "drover.host.heartbeat.millis"),
+                        .host_id = id_format(API_V2_BETA, T_host, host->id, id), .project_uuid = project ? record_uuid(project, uuid) : "",
+                        .server_version = DROVER_VERSION, .node_sha256 = node_files_sha256(s->all->files),
+                };
+                auto_sbuf struct sbuf out = SBUF(4096);
+                host_hello_write(&h, &out);
+                send(s, &out);
+        }
+        free_if_over(s);
+}
+
+static void on_hello(struct session *s, const struct host_message *m) {
+        struct core *c = s->all->core;
+        struct record *agent = agent_of(s), *host;
+        struct dr_error err = { 0 };
+        if (s->host_id) {
+                refuse(s, WS_CLOSE_POLICY, "hello was said before");
+                return;
+        }
+        if (m->version != HOST_PROTOCOL_VERSION) {
+                char why[100];
+                snprintf(why, sizeof why, "this server speaks version %d of the host protocol, not %lld", HOST_PROTOCOL_VERSION, (long long) m->version);
+                refuse(s, WS_CLOSE_POLICY, why);
+                return;
+        }
+        if (!agent) {
+                link_close(&s->link, "removed");
+                return;
+        }
+        host = hosts_report(c, agent, m->host, &err);
+        if (!host) {
+                log_warning("a host's report is refused", "reason", err.message, "peer", ws_peer(s->ws), NULL);
+                refuse(s, WS_CLOSE_POLICY, err.message);
+                return;
+        }
+        timer_stop(s->hello_timer);
+        s->host_id = host->id;
+        s->attached = true;
+        s->pending++;
+        char id[ID_TEXT_MAX];
+        log_info("host connected", "host", id_format(API_V2_BETA, T_host, host->id, id), "name", str_or(record_str(host, F_hostname), ""),
+                 "node", m->node_version, "peer", ws_peer(s->ws), NULL);
+        uint64_t epoch = m->epoch, rev = m->rev;
+        /* hello goes first: the outputs of hosts_attach() are queued behind it. */
+        core_output(c, release_hello, s);
+        if (s->attached && s->ws && !ws_is_closing(s->ws))
+                hosts_attach(c, host, &s->link, epoch, rev);
+}
+
+static void on_host(struct session *s, const struct host_message *m) {
+        struct record *agent = agent_of(s);
+        struct dr_error err = { 0 };
+        if (agent && !hosts_report(s->all->core, agent, m->host, &err))
+                log_warning("a host's report is refused", "reason", err.message, "peer", ws_peer(s->ws), NULL);
+}
+
+static void on_reply(struct session *s, const struct host_message *m) {
+        AUTO(json_free) struct json_object *reply = json_object_new_object();
+        if (m->error)
+                json_set(reply, "error", json_object_get(m->error));
+        else
+                json_set(reply, "data", json_object_get(m->data));
+        (void) core_reply(s->all->core, m->id, reply);          /* nobody waits any more: too late */
+}
+
+static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, void *arg) {
+        struct session *s = arg;
+        struct core *c = s->all->core;
+        struct host_message m;
+        struct dr_error err;
+        if (opcode != WS_TEXT || ws_is_closing(w))
+                return;                 /* streams are reserved */
+        if (host_message_parse(p, n, &m, &err) < 0) {
+                log_warning("host sent a message that cannot be read", "reason", err.message, "peer", ws_peer(w), NULL);
+                refuse(s, WS_CLOSE_PROTOCOL, err.message);
+                return;
+        }
+        if (m.kind == HOST_HELLO) {
+                on_hello(s, &m);
+        } else if (!s->attached) {
+                if (m.kind != HOST_OTHER)
+                        refuse(s, WS_CLOSE_POLICY, "hello comes first");
+        } else {
+                hosts_heard(c, &s->link);
+                switch (m.kind) {
+                case HOST_HOST:     on_host(s, &m); break;
+                case HOST_OBSERVED: hosts_observed(c, &s->link, m.observed, m.n_observed, m.full); break;
+                case HOST_REPLY:    on_reply(s, &m); break;
+                default:            break;      /* heartbeat, progress: heard */
+                }
+        }
+        host_message_done(&m);
+}
+
+static void on_close(struct ws *w, unsigned code, const char *reason, void *arg) {
+        struct session *s = arg;
+        (void) w;
+        s->ws = NULL;
+        if (s->all && s->attached) {
+                char id[ID_TEXT_MAX], number[12];
+                snprintf(number, sizeof number, "%u", code);
+                log_info("host disconnected", "host", id_format(API_V2_BETA, T_host, s->host_id, id), "code", number, "reason", str_or(reason, ""), NULL);
+                detach(s);
+        }
+        free_if_over(s);
+}
+
+static const struct ws_events ws_events = { .on_message = on_message, .on_close = on_close };
+
+static void on_no_hello(void *arg) { refuse(arg, WS_CLOSE_POLICY, "no hello came"); }
+
+/* ---- connecting ---- */
+static bool secret_fits(struct core *c, const char *stored, const char *given) {
+        auto_free char *secret = secret_open(c, stored);
+        size_t n = secret ? strlen(secret) : 0;
+        if (secret)
+                return strlen(given) == n && CRYPTO_memcmp(secret, given, n) == 0;
+        return secret_hash_matches(c, stored, given);
+}
+
+/* The agent whose account has this key; NULL: none. */
+static struct record *authenticate(struct core *c, const char *access_key, const char *secret_key) {
+        const struct records *keys = world_by_str(core_world(c), T_credential, F_publicValue, access_key);
+        for (size_t i = 0; i < keys->n; i++) {
+                const struct record *key = keys->v[i];
+                if (key->state != S_active || !secret_fits(c, record_str(key, F_secretValue), secret_key))
+                        continue;
+                const struct records *agents = world_of_account(core_world(c), T_agent, key->account_id);
+                for (size_t k = 0; k < agents->n; k++)
+                        if (agents->v[k]->state != S_removing && agents->v[k]->state != S_removed)
+                                return agents->v[k];
+        }
+        return NULL;
+}
+
+void host_sessions_connect(struct host_sessions *h, struct http_request *req) {
+        auto_free char *user = NULL, *password = NULL;
+        struct record *agent = http_headers_basic(&req->headers, &user, &password) == 0 ? authenticate(h->core, user, password) : NULL;
+        if (!agent) {
+                log_warning("a host's key is refused", "peer", req->peer, "key", str_or(user, ""), NULL);
+                http_reply_error(req, 401, "this key is not (or no longer) that of a host");
+                return;
+        }
+        static const struct ws_options options = { .message_max = HOST_MESSAGE_BYTES_MAX, .queue_max = QUEUE_BYTES_MAX, .stall_ms = STALL_MS };
+        struct session *s = dr_xnew(struct session);
+        s->link.ops = &link_ops;
+        s->all = h;
+        s->agent_id = agent->id;
+        http_request_trust(req);
+        s->ws = http_upgrade_websocket(req, NULL, &options, &ws_events, s);
+        if (!s->ws) {                   /* no websocket: answered */
+                free(s);
+                return;
+        }
+        s->next = h->first;
+        if (h->first)
+                h->first->prev = s;
+        h->first = s;
+        h->n++;
+        s->hello_timer = timer_new(h->loop, on_no_hello, s);
+        timer_start(s->hello_timer, HELLO_MS);
+}
+
+struct host_sessions *host_sessions_new(struct loop *l, struct core *c, struct node_files *files) {
+        struct host_sessions *h = dr_xnew(struct host_sessions);
+        *h = (struct host_sessions) { .loop = l, .core = c, .files = files };
+        return h;
+}
+
+struct host_sessions *host_sessions_free(struct host_sessions *h) {
+        if (!h)
+                return NULL;
+        while (h->first) {              /* those left have their last callbacks still to come */
+                struct session *s = h->first;
+                detach(s);
+                timer_free(dr_take(s->hello_timer));
+                unlink_session(s);
+                s->all = NULL;
+        }
+        free(h);
+        return NULL;
+}

@@ -1,0 +1,241 @@
+#include "server.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "core/hosts.h"
+#include "core/simhost.h"
+#include "events/events.h"
+#include "formats/json.h"
+#include "hosts/session.h"
+#include "net/http_server.h"
+#include "node_files.h"
+#include "scripts.h"
+
+enum {
+        TURN_BUDGET = 500,              /* queue items between two looks at the network */
+        COMMIT_GAP_MS = 2,              /* how long changes wait for a commit under way */
+        DRAIN_MS = 5000,
+        PER_ADDRESS_MAX = 4096,         /* many clients and hosts may share an address; those with keys do not count */
+};
+
+struct server {
+        struct loop *loop;
+        struct store *store;
+        struct core *core;
+        struct api *api;
+        struct http_server *http;
+        struct node_files *node_files;
+        struct scripts *scripts;
+        struct host_sessions *sessions;
+        struct events *events;
+        struct simhosts *sim;
+        struct turn_hook *hook;
+        struct timer *due, *gap;
+        bool gap_over, busy, stopping;
+        atomic_bool woken;              /* the store has said something that was not fetched yet */
+        loop_fn stopped;
+        void *stopped_arg;
+};
+
+struct core *server_core(struct server *s) { return s->core; }
+
+/* ---- driving the core ---- */
+static void nothing(void *arg) { (void) arg; }
+
+static void set_due(struct server *s, bool more) {
+        uint64_t next = core_next_ms(s->core), now = core_mono_ms(s->core);
+        if (s->sim)
+                next = MIN(next, simhosts_next_ms(s->sim));
+        if (more)
+                loop_defer(s->loop, nothing, s);        /* no blocking before the next turn */
+        else if (next == UINT64_MAX)
+                timer_stop(s->due);
+        else
+                timer_start(s->due, next > now ? next - now : 1);
+}
+
+static void commit(struct server *s) {
+        if (core_in_flight(s->core) > 0 && !s->gap_over) {
+                if (!timer_is_running(s->gap))
+                        timer_start(s->gap, COMMIT_GAP_MS);
+                return;
+        }
+        s->gap_over = false;
+        timer_stop(s->gap);
+        core_commit(s->core);
+}
+
+static void on_turn_end(void *arg) {
+        struct server *s = arg;
+        if (s->busy)
+                return;
+        s->busy = true;
+        if (s->sim)
+                simhosts_turn(s->sim);
+        bool more = core_turn(s->core, TURN_BUDGET);
+        commit(s);
+        s->busy = false;
+        set_due(s, more);
+}
+
+static void on_gap(void *arg) { ((struct server *) arg)->gap_over = true; }
+
+static void fetch_store(struct server *s) {
+        if (core_store_event(s->core) < 0) {
+                log_error("exiting: the store cannot go on; the next start resumes from what is stored", NULL);
+                _exit(SERVER_EXIT_STORE);
+        }
+}
+
+static void on_store(void *arg) {
+        struct server *s = arg;
+        atomic_store(&s->woken, false);
+        if (s->core)
+                fetch_store(s);
+}
+
+/* Any thread. */
+static void store_wake(void *arg) {
+        struct server *s = arg;
+        if (!atomic_exchange(&s->woken, true))
+                loop_post(s->loop, on_store, s);
+}
+
+/* ---- requests ---- */
+static bool path_is(const struct http_request *req, const char *a, const char *b, const char *c) {
+        const char *const want[] = { a, b, c };
+        for (size_t i = 0; i < ARRAY_LEN(want) && want[i]; i++)
+                if (req->path.n <= i || !str_eq(req->path.seg[i], want[i]))
+                        return false;
+        return true;
+}
+
+static void on_request(struct http_request *req, void *arg) {
+        struct server *s = arg;
+        if (path_is(req, "v3", "host", "connect") && req->path.n == 3)
+                host_sessions_connect(s->sessions, req);
+        else if ((path_is(req, "v1", "node", NULL) || path_is(req, "v2-beta", "node", NULL)) && req->path.n == 4)
+                node_files_serve(s->node_files, req, req->path.seg[2], req->path.seg[3]);
+        else
+                api_handle(s->api, req);
+}
+
+/* Refusals of the HTTP layer in the API's form (api.md 1.7). */
+static void error_body(int status, const char *message, struct sbuf *body, const char **ret_type, void *arg) {
+        struct server *s = arg;
+        struct uuid u;
+        char id[UUID_CHARS + 1];
+        uuid_make(core_rng(s->core), &u);
+        uuid_format(&u, id);
+        struct jw w = JW(body, JSON_ESCAPE_SLASH);
+        jw_begin_object(&w);
+        jw_kstring(&w, "id", id);
+        jw_kstring(&w, "type", "error");
+        jw_kstring(&w, "baseType", "error");
+        jw_key(&w, "links");
+        jw_begin_object(&w);
+        jw_end(&w);
+        jw_key(&w, "actions");
+        jw_begin_object(&w);
+        jw_end(&w);
+        jw_kint(&w, "status", status);
+        jw_kstring(&w, "code", http_status_text(status));
+        jw_kstring(&w, "message", http_status_text(status));
+        jw_kstring(&w, "detail", message);
+        jw_end(&w);
+        *ret_type = "application/json; charset=utf-8";
+}
+
+/* ---- life ---- */
+static int start(struct server *s, const struct server_conf *conf, struct dr_error *err) {
+        int r = core_load(s->core, err);
+        if (r < 0)
+                return r;
+        core_commit(s->core);
+        struct api_conf api = { .core = s->core, .store = s->store };
+        s->api = api_new(&api);
+        s->node_files = node_files_new(conf->node_dir);
+        s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir);
+        s->sessions = host_sessions_new(s->loop, s->core, s->node_files);
+        s->events = events_new(s->loop, s->core, s->api);
+        struct http_server_config http = { .handler = on_request, .error_body = error_body, .arg = s, .per_address_max = PER_ADDRESS_MAX };
+        s->http = http_server_new(s->loop, &http);
+        if (conf->sim_hosts) {
+                s->sim = simhosts_new(s->core, &(struct simhosts_conf) { .op_min_ms = 5, .op_max_ms = 50 });
+                simhosts_rejoin(s->sim, s->core);
+                const struct record *project = world_by_uuid(core_world(s->core), T_account, "adminProject");
+                for (size_t i = simhosts_count(s->sim); project && i < conf->sim_hosts; i++) {
+                        char name[32];
+                        snprintf(name, sizeof name, "sim-%zu", i + 1);
+                        simhosts_add(s->sim, project->id, name);
+                }
+        }
+        return 0;
+}
+
+int server_new(struct loop *l, const struct server_conf *conf, struct server **ret, struct dr_error *err) {
+        struct server *s = dr_xnew(struct server);
+        s->loop = l;
+        s->store = conf->store;
+        s->store->wake = store_wake;
+        s->store->wake_arg = s;
+        s->due = timer_new(l, nothing, s);
+        s->gap = timer_new(l, on_gap, s);
+        s->core = core_new(&(struct core_conf) { .store = s->store, .clock = core_real_clock, .simulator = conf->simulator,
+                                                 .no_auth = conf->no_auth, .data_key = conf->data_key });
+        int r = start(s, conf, err);
+        if (r < 0) {
+                server_free(s);
+                return r;
+        }
+        s->hook = turn_hook_new(l, on_turn_end, s);
+        timer_start(s->due, 0);
+        *ret = s;
+        return 0;
+}
+
+int server_listen(struct server *s, const char *address, uint16_t port, struct tls_ctx *tls, uint16_t *ret_port, struct dr_error *err) {
+        return http_server_listen_tcp(s->http, address, port, tls, ret_port, err);
+}
+
+static void on_drained(void *arg) {
+        struct server *s = arg;
+        core_commit(s->core);
+        s->store->ops->wait(s->store);
+        fetch_store(s);
+        s->stopped(s->stopped_arg);
+}
+
+void server_stop(struct server *s, loop_fn done, void *arg) {
+        if (s->stopping)
+                return;
+        s->stopping = true;
+        s->stopped = done;
+        s->stopped_arg = arg;
+        http_server_drain(s->http, DRAIN_MS, on_drained, s);
+}
+
+struct server *server_free(struct server *s) {
+        if (!s)
+                return NULL;
+        turn_hook_free(s->hook);
+        s->http = http_server_free(s->http);
+        loop_defer_cancel(s->loop, nothing, s);
+        timer_free(s->due);
+        timer_free(s->gap);
+        if (s->sim)
+                simhosts_free(s->sim);
+        events_free(s->events);
+        host_sessions_free(s->sessions);
+        scripts_free(s->scripts);
+        node_files_free(s->node_files);
+        s->core = core_free(s->core);
+        s->api = api_free(s->api);
+        s->store->ops->close(s->store);
+        (void) loop_turn(s->loop, false);             /* a wake-up that is posted already finds no core */
+        free(s);
+        return NULL;
+}
