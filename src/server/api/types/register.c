@@ -1,0 +1,82 @@
+/* A host that registers: its key in, an agent with its own key pair out (spec agent.md 2.4).
+ *
+ * POST makes the row, the agent with its account and the pair in one batch. Only a query with the right key shows the pair. A host that
+ * registers again with its key, or in another environment, finds or makes the agent of that environment. */
+#include <stdio.h>
+
+#include "server/api/collection.h"
+#include "server/api/fields.h"
+#include "server/auth/credential.h"
+#include "types.h"
+
+enum { KEY_BYTES_MIN = 16 };
+
+static bool is_gone(const struct record *r) { return r->state == S_removing || r->state == S_removed || r->state == S_purging || r->state == S_purged; }
+
+static struct record *agent_of(struct api_req *req, const char *key, int64_t account_id) {
+        const struct records *l = world_by_str(api_world(req), T_agent, F_registerKey, key);
+        for (size_t i = 0; i < l->n; i++)
+                if (record_int(l->v[i], F_resourceAccountId) == account_id && !is_gone(l->v[i]))
+                        return l->v[i];
+        return NULL;
+}
+
+int register_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
+        const struct value *key = field_values_get(values, F_key);
+        const struct record *account = world_get(api_world(req), T_account, req->account_id);
+        if (old)
+                return 0;
+        if (!key || key->tag != V_STR || !*key->t->s)
+                return dr_fail(err, DR_E_MISSING_REQUIRED, "key", "a host registers with its key");
+        if (key->t->len < KEY_BYTES_MIN)
+                return dr_fail(err, DR_E_MIN_LENGTH, "key", "a key of less than %d characters could be guessed", KEY_BYTES_MIN);
+        if (!account || account->kind != T_project)
+                return dr_fail(err, DR_E_FORBIDDEN, NULL, "hosts register inside an environment");
+        return 0;
+}
+
+void register_create(struct api_req *req, struct record *r, const struct field_values *values) {
+        struct core *c = api_core(req);
+        const char *key = record_str(r, F_key);
+        char uuid[RECORD_UUID_MAX], text[RECORD_UUID_MAX + 16];
+        core_put_str(c, r, F_kind, "register");
+        if (agent_of(req, key, r->account_id))
+                return;
+        struct record *agent = core_create(c, T_agent, 0), *account = core_create(c, T_account, 0);
+        snprintf(text, sizeof text, "agentAccount%lld", (long long) agent->id);
+        account->state = S_active;      /* made finished, like the built-in ones */
+        core_set_uuid(c, account, text);
+        core_put_str(c, account, F_kind, "agent");
+        core_put_str(c, account, F_name, text);
+        core_set_account(c, agent, account->id);
+        snprintf(text, sizeof text, "event://%s", record_uuid(r, uuid));
+        core_put_str(c, agent, F_uri, text);
+        core_put_str(c, agent, F_kind, "registeredAgent");
+        core_put_bool(c, agent, F_managedConfig, true);
+        core_put_str(c, agent, F_registerKey, key);
+        core_put_int(c, agent, F_resourceAccountId, r->account_id);
+        core_put_int(c, agent, F_agentResourcesAccountId, r->account_id);
+        (void) credential_agent_key(c, account->id);
+        (void) core_process_start(c, agent, P_agent_create, NULL, NULL);        /* allowed: it is new */
+}
+
+bool register_list(struct api_req *req, const struct type_def *def) {
+        const char *key = api_param(req, "key");
+        if (!key)
+                return false;
+        const struct records *l = world_by_str(api_world(req), T_genericObject, F_key, key);
+        for (size_t i = 0; i < l->n; i++) {
+                const struct record *r = l->v[i];
+                struct record *agent = r->kind == T_register && r->state == S_active && r->account_id == req->account_id ? agent_of(req, key, r->account_id) : NULL;
+                struct record *pair = agent ? credential_agent_key_find(api_core(req), agent->account_id) : NULL;
+                auto_free char *secret = pair ? credential_secret(api_core(req), pair) : NULL;
+                if (!secret)
+                        continue;
+                api_saw(req, pair->seq);
+                api_saw(req, agent->seq);
+                fields_reveal(req, r, F_key, key);
+                fields_reveal(req, r, F_accessKey, record_str(pair, F_publicValue));
+                fields_reveal(req, r, F_secretKey, secret);
+        }
+        return false;
+}
