@@ -4,6 +4,9 @@
 #include <stdio.h>
 
 #include "api/api.h"
+#include "auth/auth.h"
+#include "auth/auth.h"
+#include "auth/first_start.h"
 #include "base/log.h"
 #include "core/hosts.h"
 #include "core/simhost.h"
@@ -25,7 +28,9 @@ struct server {
         struct loop *loop;
         struct store *store;
         struct core *core;
+        struct auth *auth;
         struct api *api;
+        struct auth *auth;
         struct http_server *http;
         struct node_files *node_files;
         struct scripts *scripts;
@@ -155,7 +160,8 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
         if (r < 0)
                 return r;
         core_commit(s->core);
-        struct api_conf api = { .core = s->core, .store = s->store };
+        s->auth = auth_new(s->loop, s->core);
+        struct api_conf api = { .core = s->core, .store = s->store, .authenticate = auth_authenticate, .authenticate_arg = s->auth };
         s->api = api_new(&api);
         s->node_files = node_files_new(conf->node_dir);
         s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir);
@@ -223,6 +229,7 @@ struct server *server_free(struct server *s) {
                 return NULL;
         turn_hook_free(s->hook);
         s->http = http_server_free(s->http);
+        s->auth = auth_free(s->auth);
         loop_defer_cancel(s->loop, nothing, s);
         timer_free(s->due);
         timer_free(s->gap);
@@ -232,6 +239,7 @@ struct server *server_free(struct server *s) {
         host_sessions_free(s->sessions);
         scripts_free(s->scripts);
         node_files_free(s->node_files);
+        s->auth = auth_free(s->auth);
         s->core = core_free(s->core);
         s->api = api_free(s->api);
         s->store->ops->close(s->store);

@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "files.h"
 #include "notify.h"
+#include "server/auth/first_start.h"
 #include "server/server.h"
 
 #include <signal.h>
@@ -35,6 +36,13 @@ static int fail(int code, const struct dr_error *err) {
         return code;
 }
 
+/* The address that this machine's clients use. */
+static char *own_url(const char *host, uint16_t port) {
+        bool any = !*host || str_eq(host, "*") || str_eq(host, "0.0.0.0") || str_eq(host, "::");
+        bool brackets = !any && strchr(host, ':') != NULL;
+        return dr_xasprintf("http://%s%s%s:%u", brackets ? "[" : "", any ? "127.0.0.1" : host, brackets ? "]" : "", port);
+}
+
 struct running { struct loop *loop; struct server *server; unsigned signals; };
 
 static void on_stopped(void *arg) { loop_stop(((struct running *) arg)->loop); }
@@ -57,6 +65,9 @@ static int serve(const struct opts *o, struct server_conf *conf, struct loop *l)
                 conf->store->ops->close(conf->store);
                 return fail(EXIT_USAGE, &err);
         }
+        bool any = str_eq(host, "0.0.0.0") || str_eq(host, "::") || str_eq(host, "*") || !*host;
+        auto_free char *url = dr_xasprintf(strchr(host, ':') && !any ? "http://[%s]:%u" : "http://%s:%u", any ? "localhost" : host, port);
+        conf->url = url;
         if (server_new(l, conf, &run.server, &err) < 0)
                 return fail(EXIT_FAILED, &err);
         int r = server_listen(run.server, host, port, NULL, &actual, &err);
@@ -64,6 +75,14 @@ static int serve(const struct opts *o, struct server_conf *conf, struct loop *l)
                 server_free(run.server);
                 return fail(r == -EADDRINUSE || err.code == DR_E_BUSY || err.code == DR_E_CONFLICT ? EXIT_IN_USE : EXIT_FAILED, &err);
         }
+        auto_free char *url = own_url(host, actual);
+        r = auth_first_start(server_core(run.server), conf->data_dir, url, &err);
+        if (r < 0) {
+                server_free(run.server);
+                return fail(EXIT_FAILED, &err);
+        }
+        if (r > 0)
+                log_info("administrator made: login and keys are in the data folder", "file", "admin.json", NULL);
         struct signal_watch *term = signal_watch_new(l, SIGTERM, on_signal, &run), *interrupt = signal_watch_new(l, SIGINT, on_signal, &run);
         char number[8];
         snprintf(number, sizeof number, "%u", actual);
