@@ -215,6 +215,24 @@ enum step host_remove(struct core *c, struct record *h, struct run *run, struct 
         return STEP_DONE;               /* the agent's idle trigger removes it once this host is gone */
 }
 
+int hosts_evacuate(struct core *c, struct record *h, struct dr_error *err) {
+        int r = core_process_allowed(h, P_host_deactivate) ? core_process_start(c, h, P_host_deactivate, NULL, err) : 0;
+        if (r < 0)
+                return r;
+        VEC(int64_t) ids = { 0 };               /* destroying one may change the index */
+        const struct records *l = world_by_int(c->world, T_instance, F_hostId, h->id);
+        for (size_t i = 0; i < l->n; i++)
+                if (!record_bool(l->v[i], F_system))
+                        vec_push(&ids, l->v[i]->id);
+        for (size_t i = 0; i < ids.n; i++) {
+                struct record *i_rec = instance_get(c, ids.v[i]);
+                if (i_rec)
+                        instance_destroy(c, i_rec);
+        }
+        vec_done(&ids);
+        return 0;
+}
+
 void host_idle(struct core *c, struct record *h) {
         hosts_resnapshot(c, h);
         int64_t after = record_int(h, F_removeAfter);

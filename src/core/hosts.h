@@ -81,5 +81,8 @@ struct observation {
 struct text *instance_spec(struct core *c, const struct record *instance);
 /* Has the host been heard completely since its link came? Only then is a missing observation an absent container. */
 bool hosts_synced(const struct core *c, int64_t host_id);
+/* Takes the host out of use and stops and removes every container on it that is no system container (orchestration.md 3.9).
+ * The host stays inactive. Negative with *err (Conflict) when it cannot be deactivated in its state. */
+int hosts_evacuate(struct core *c, struct record *host, struct dr_error *err);
 /* Active host with an active agent (orchestration.md 3.2). */
 bool host_usable(const struct core *c, const struct record *host);
