@@ -239,7 +239,6 @@ struct server *server_free(struct server *s) {
         host_sessions_free(s->sessions);
         scripts_free(s->scripts);
         node_files_free(s->node_files);
-        s->auth = auth_free(s->auth);
         s->core = core_free(s->core);
         s->api = api_free(s->api);
         s->store->ops->close(s->store);

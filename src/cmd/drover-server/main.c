@@ -65,9 +65,6 @@ static int serve(const struct opts *o, struct server_conf *conf, struct loop *l)
                 conf->store->ops->close(conf->store);
                 return fail(EXIT_USAGE, &err);
         }
-        bool any = str_eq(host, "0.0.0.0") || str_eq(host, "::") || str_eq(host, "*") || !*host;
-        auto_free char *url = dr_xasprintf(strchr(host, ':') && !any ? "http://[%s]:%u" : "http://%s:%u", any ? "localhost" : host, port);
-        conf->url = url;
         if (server_new(l, conf, &run.server, &err) < 0)
                 return fail(EXIT_FAILED, &err);
         int r = server_listen(run.server, host, port, NULL, &actual, &err);

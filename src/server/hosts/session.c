@@ -1,6 +1,5 @@
 #include "session.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -8,7 +7,7 @@
 #include "formats/json.h"
 #include "message.h"
 #include "model/ids.h"
-#include "server/api/secret.h"
+#include "server/auth/auth.h"
 
 enum { HELLO_MS = 30000, STALL_MS = 30000, QUEUE_BYTES_MAX = 24 << 20, OUT_BYTES_MAX = HOST_MESSAGE_BYTES_MAX };
 
@@ -222,34 +221,10 @@ static const struct ws_events ws_events = { .on_message = on_message, .on_close 
 static void on_no_hello(void *arg) { refuse(arg, WS_CLOSE_POLICY, "no hello came"); }
 
 /* ---- connecting ---- */
-static bool secret_fits(struct core *c, const char *stored, const char *given) {
-        auto_free char *secret = secret_open(c, stored);
-        size_t n = secret ? strlen(secret) : 0;
-        if (secret)
-                return strlen(given) == n && CRYPTO_memcmp(secret, given, n) == 0;
-        return secret_hash_matches(c, stored, given);
-}
-
-/* The agent whose account has this key; NULL: none. */
-static struct record *authenticate(struct core *c, const char *access_key, const char *secret_key) {
-        const struct records *keys = world_by_str(core_world(c), T_credential, F_publicValue, access_key);
-        for (size_t i = 0; i < keys->n; i++) {
-                const struct record *key = keys->v[i];
-                if (key->state != S_active || !secret_fits(c, record_str(key, F_secretValue), secret_key))
-                        continue;
-                const struct records *agents = world_of_account(core_world(c), T_agent, key->account_id);
-                for (size_t k = 0; k < agents->n; k++)
-                        if (agents->v[k]->state != S_removing && agents->v[k]->state != S_removed)
-                                return agents->v[k];
-        }
-        return NULL;
-}
-
 void host_sessions_connect(struct host_sessions *h, struct http_request *req) {
-        auto_free char *user = NULL, *password = NULL;
-        struct record *agent = http_headers_basic(&req->headers, &user, &password) == 0 ? authenticate(h->core, user, password) : NULL;
+        struct record *agent = auth_agent(h->core, &req->headers);
         if (!agent) {
-                log_warning("a host's key is refused", "peer", req->peer, "key", str_or(user, ""), NULL);
+                log_warning("a host's key is refused", "peer", req->peer, NULL);
                 http_reply_error(req, 401, "this key is not (or no longer) that of a host");
                 return;
         }
