@@ -30,7 +30,6 @@ struct server {
         struct core *core;
         struct auth *auth;
         struct api *api;
-        struct auth *auth;
         struct http_server *http;
         struct node_files *node_files;
         struct scripts *scripts;
