@@ -26,7 +26,7 @@ static enum step missing(struct record *r, const struct situation *now, enum tol
         if (existed && now->server)
                 r->lost_gen = r->gen;                   /* from here on the server decides, also when it goes away again */
         if (existed)
-                return !now->server && !now->engine_data_lost && r->ended_gen != r->gen && r->lost_gen != r->gen ? STEP_CREATE : STEP_NONE;
+                return now->alone && !now->engine_data_lost && !r->start_once && r->ended_gen != r->gen && r->lost_gen != r->gen ? STEP_CREATE : STEP_NONE;
         if (!now->server)
                 return STEP_NONE;                       /* create nothing new on one's own */
         *told = TOLD_CREATING;
@@ -47,7 +47,7 @@ static enum step idle(struct record *r, const struct seen *s, const struct situa
                         r->seen_engine = r->intent_engine;
         }
         bool ended_by_itself = r->ended_gen == r->gen || r->seen_engine == now->engine || r->start_once;
-        if (r->started_gen != r->gen || !ended_by_itself) {
+        if (r->started_gen != r->gen || !ended_by_itself || s->state == SEEN_CREATED) {        /* created: made again, never started */
                 r->intent_gen = r->gen;
                 r->intent_prev_ms = s->started_ms;
                 r->intent_engine = now->engine;

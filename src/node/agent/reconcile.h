@@ -30,7 +30,8 @@ struct seen { enum seen_state state; int64_t started_ms; };     /* paused and re
 
 struct situation {
         uint64_t engine;                /* this run of the engine on this boot; differs after either restarts */
-        bool server;                    /* the server can be reached */
+        bool server;                    /* the server can be reached: it decides about what is new or lost */
+        bool alone;                     /* it has not been reachable for a while: what existed is kept up without it */
         bool engine_data_lost;          /* the engine's data directory is not the one of before */
 };
 

@@ -46,13 +46,14 @@ struct units {
         struct smap by_key;             /* key to struct unit */
         VEC(struct unit *) queue;
         size_t ops;
-        bool server, pumping, flushing, survey_again;
+        bool server, is_alone, pumping, flushing, survey_again;
         struct docker_call *listing;
         uint64_t survey, listed;        /* number of the current survey, 0: none yet; of the last one whose list came */
         bool survey_open;               /* its full report is still to be told */
         struct op *saving;              /* wait for the state to be on disk */
         bool save_wanted, save_deferred;
         struct timer *flush, *retry;
+        struct timer *alone;            /* runs from the loss of the server until it counts as away */
         char *docker_root, *default_disk;
         bool engine_data_lost;
 };

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { FLUSH_MS = 20, RETRY_MS = 2000, LOOKS_MAX = 40, REPORT_BYTES_MAX = 4 << 20, PATH_BYTES_MAX = 4096, LIST_BYTES_MAX = 32 << 20 };
+enum { FLUSH_MS = 20, ALONE_MS = 15000, RETRY_MS = 2000, LOOKS_MAX = 40, REPORT_BYTES_MAX = 4 << 20, PATH_BYTES_MAX = 4096, LIST_BYTES_MAX = 32 << 20 };
 
 static const char agent_name[] = "rancher-agent";       /* never touched, never told (agent.md 12) */
 
@@ -264,7 +264,7 @@ void op_decide(struct op *op, const struct seen *seen, const struct docker_conta
                 op->gen = unit->obeyed;
                 return settle(op, !c ? TOLD_ABSENT : op->running ? TOLD_RUNNING : TOLD_STOPPED, c);
         }
-        struct situation now = { .engine = docker_instance(u->cfg.docker), .server = u->server, .engine_data_lost = u->engine_data_lost };
+        struct situation now = { .engine = docker_instance(u->cfg.docker), .server = u->server, .alone = u->is_alone, .engine_data_lost = u->engine_data_lost };
         struct decision d = reconcile(&e->record, seen, &now);
         bool changed = d.record_changed;
         op->gen = d.record.gen;
@@ -556,13 +556,22 @@ void units_set_server(struct units *u, bool reachable) {
         if (u->server == reachable)
                 return;
         u->server = reachable;
-        if (reachable)
-                units_survey(u);
+        u->is_alone = false;
+        if (!reachable)
+                return timer_start(u->alone, ALONE_MS);
+        timer_stop(u->alone);
+        units_survey(u);
 }
 
 void units_set_engine_facts(struct units *u, const char *docker_root, const char *default_disk) {
         entry_set_text(&u->docker_root, docker_root && *docker_root ? docker_root : NULL);
         entry_set_text(&u->default_disk, default_disk && *default_disk ? default_disk : NULL);
+}
+
+static void on_alone(void *arg) {
+        struct units *u = arg;
+        u->is_alone = true;
+        units_survey(u);
 }
 
 size_t units_busy(const struct units *u) { return u->ops + u->queue.n; }
@@ -572,6 +581,8 @@ struct units *units_new(const struct units_config *cfg) {
         u->cfg = *cfg;
         u->flush = timer_new(cfg->loop, flush_now, u);
         u->retry = timer_new(cfg->loop, retry_now, u);
+        u->alone = timer_new(cfg->loop, on_alone, u);
+        timer_start(u->alone, ALONE_MS);
         return u;
 }
 
@@ -599,6 +610,7 @@ struct units *units_free(struct units *u) {
         loop_defer_cancel(u->cfg.loop, pump_now, u);
         timer_free(u->flush);
         timer_free(u->retry);
+        timer_free(u->alone);
         free(u->docker_root);
         free(u->default_disk);
         free(u);

@@ -13,7 +13,7 @@ static const struct row {
         int64_t prev_ms;
         enum seen_state state;
         int64_t started_ms;
-        bool server, lost;
+        bool server, alone, lost;
         enum step step;
         enum told told;
 } rows[] = {
@@ -50,11 +50,14 @@ static const struct row {
         /* rule 5: disappeared */
         { "disappeared: absent, not made again", WANT_RUNNING, .made = G, .started = G, .seen_engine = E, .state = SEEN_MISSING, .server = true, .step = STEP_NONE, .told = TOLD_ABSENT },
         { "disappeared before its start: absent", WANT_RUNNING, .made = G, .state = SEEN_MISSING, .server = true, .step = STEP_NONE, .told = TOLD_ABSENT },
-        { "disappeared without the server: made again", WANT_RUNNING, .made = G, .started = G, .seen_engine = E, .state = SEEN_MISSING, .step = STEP_CREATE, .told = TOLD_ABSENT },
-        { "disappeared without the server with the engine's data: reported only", WANT_RUNNING, .made = G, .started = G, .seen_engine = E2, .lost = true, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
-        { "disappeared without the server after it had ended: not made again", WANT_RUNNING, .made = G, .started = G, .ended = G, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
+        { "disappeared, server lost a moment ago: absent", WANT_RUNNING, .made = G, .started = G, .seen_engine = E, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
+        { "start once, disappeared without the server: not made again", WANT_RUNNING, .once = true, .made = G, .started = G, .alone = true, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
+        { "made again without the server: start", WANT_RUNNING, .made = G, .started = G, .seen_engine = E, .alone = true, .state = SEEN_CREATED, .step = STEP_START, .told = TOLD_CREATING },
+        { "disappeared without the server: made again", WANT_RUNNING, .alone = true, .made = G, .started = G, .seen_engine = E, .state = SEEN_MISSING, .step = STEP_CREATE, .told = TOLD_ABSENT },
+        { "disappeared without the server with the engine's data: reported only", WANT_RUNNING, .alone = true, .made = G, .started = G, .seen_engine = E2, .lost = true, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
+        { "disappeared without the server after it had ended: not made again", WANT_RUNNING, .alone = true, .made = G, .started = G, .ended = G, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
         /* rule 7: without the server */
-        { "new without the server: not created", WANT_RUNNING, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
+        { "new without the server: not created", WANT_RUNNING, .alone = true, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
         { "created, not started, without the server: start", WANT_RUNNING, .made = G, .state = SEEN_CREATED, .step = STEP_START, .told = TOLD_CREATING },
         { "shall be gone, without the server: remove", WANT_ABSENT, .state = SEEN_STOPPED, .step = STEP_REMOVE, .told = TOLD_STOPPED },
 };
@@ -63,7 +66,7 @@ static struct decision decide(const struct row *r) {
         struct record rec = { .gen = G, .want = r->want, .start_once = r->once, .made_gen = r->made, .intent_gen = r->intent, .intent_prev_ms = r->prev_ms,
                               .intent_engine = r->intent ? E : 0, .started_gen = r->started, .ended_gen = r->ended, .failed_gen = r->failed, .seen_engine = r->seen_engine };
         struct seen seen = { r->state, r->started_ms };
-        struct situation now = { .engine = E, .server = r->server, .engine_data_lost = r->lost };
+        struct situation now = { .engine = E, .server = r->server, .alone = r->alone, .engine_data_lost = r->lost };
         return reconcile(&rec, &seen, &now);
 }
 
@@ -79,7 +82,7 @@ TEST(deciding_again_on_the_decided_record_gives_the_same_step) {
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
                 struct decision once = decide(&rows[i]);
                 struct seen seen = { rows[i].state, rows[i].started_ms };
-                struct situation now = { .engine = E, .server = rows[i].server, .engine_data_lost = rows[i].lost };
+                struct situation now = { .engine = E, .server = rows[i].server, .alone = rows[i].alone, .engine_data_lost = rows[i].lost };
                 struct decision twice = reconcile(&once.record, &seen, &now);
                 if (twice.step != once.step || twice.told != once.told || twice.record_changed)
                         fail_msg("%s: %s then %s", rows[i].name, step_to_string(once.step), step_to_string(twice.step));
@@ -109,7 +112,7 @@ TEST(a_disappearance_that_the_server_was_told_is_not_repaired_when_the_server_go
         struct record r = { .gen = G, .want = WANT_RUNNING, .made_gen = G, .started_gen = G, .seen_engine = E };
         struct decision d = reconcile(&r, &(struct seen) { SEEN_MISSING, 0 }, &(struct situation) { .engine = E, .server = true });
         CHECK_INT(d.record.lost_gen, ==, G);
-        d = reconcile(&d.record, &(struct seen) { SEEN_MISSING, 0 }, &(struct situation) { .engine = E });
+        d = reconcile(&d.record, &(struct seen) { SEEN_MISSING, 0 }, &(struct situation) { .engine = E, .alone = true });
         CHECK_INT(d.step, ==, STEP_NONE);
         d.record.gen = G + 1;
         d = reconcile(&d.record, &(struct seen) { SEEN_MISSING, 0 }, &(struct situation) { .engine = E, .server = true });
