@@ -1,5 +1,6 @@
 #include "access.h"
 
+#include "encode.h"
 #include "views.h"
 
 bool access_is_of(const struct api_req *req, const struct type_def *def, const struct record *r) {
@@ -60,4 +61,27 @@ struct record *access_get(struct api_req *req, const struct type_def *def, const
         if (id_decode(text, strlen(text), req->plain_ids, &name, &len, &id) < 0 || id < 0)
                 return NULL;
         return access_find(req, def->id, id);
+}
+
+/* ---- infrastructure ---- */
+bool access_is_system(const struct record *r) {
+        return (r->type == T_stack || r->type == T_service || r->type == T_instance) && record_bool(r, F_system);
+}
+
+static bool is_infra(const struct api_req *req, enum type_id kind) {
+        return kind == T_host || kind == T_hostTemplate || kind == T_registrationToken || type_is_a(req->version, kind, T_physicalHost);
+}
+
+static int refuse(struct api_req *req, const char *what, struct dr_error *err) {
+        return dr_fail(err, DR_E_FORBIDDEN, NULL, "role %s may not change %s", role_name(req->role), what);
+}
+
+int access_check_infra(struct api_req *req, const struct record *r, struct dr_error *err) {
+        if (!access_is_system(r) && !is_infra(req, (enum type_id) r->kind))
+                return 0;
+        return capability(req, r, "modifyInfra") ? 0 : refuse(req, access_is_system(r) ? "system objects" : "infrastructure", err);
+}
+
+int access_check_create(struct api_req *req, const struct type_def *def, struct dr_error *err) {
+        return !is_infra(req, def->id) || capability(req, NULL, "modifyInfra") ? 0 : refuse(req, "infrastructure", err);
 }

@@ -4,6 +4,18 @@
 #include "encode.h"
 #include "types/types.h"
 
+/* Processes that nothing carries out yet: their actions answer 501 rather than pretend. */
+static bool is_later(enum process_id p) {
+        static const enum process_id later[] = {
+                P_service_upgrade, P_service_cancelupgrade, P_service_continueupgrade, P_service_finishupgrade, P_service_rollback,
+                P_stack_upgrade, P_stack_cancelupgrade, P_stack_finishupgrade, P_stack_rollback, P_instance_migrate, P_account_upgrade, P_host_provision,
+        };
+        for (size_t i = 0; i < ARRAY_LEN(later); i++)
+                if (later[i] == p)
+                        return true;
+        return false;
+}
+
 void action_reply(struct api_req *req, const struct type_def *def, const char *id, const char *action) {
         struct dr_error err;
         const struct action_def *a = type_action(def, action);
@@ -42,7 +54,7 @@ void action_reply(struct api_req *req, const struct type_def *def, const char *i
                 return;
         }
         enum process_id p = process_by_action((enum type_id) r->type, a->name);
-        if (k == -ENOSYS && p == P_NONE)
+        if (k == -ENOSYS && (p == P_NONE || is_later(p)))
                 k = dr_fail(&err, DR_E_NOT_IMPLEMENTED, NULL, "action %s of %s is not there yet", a->name, def->name);
         if (k == -ENOSYS) {
                 AUTO(json_free) struct json_object *data = values_json(&in);

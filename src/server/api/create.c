@@ -3,6 +3,7 @@
 #include "change.h"
 #include "collection.h"
 #include "types/types.h"
+#include "views.h"
 
 enum { COUNT_MAX = 1000 };      /* containers of one request */
 
@@ -49,11 +50,38 @@ struct record *change_create(struct api_req *req, const struct type_def *def, in
         return r;
 }
 
+/* Structures that only occur inside others, and rows that are computed, cannot be made whatever their schema says. */
+static bool is_row(const struct type_def *def) {
+        static const enum type_id structures[] = { T_launchConfig, T_secondaryLaunchConfig, T_serviceLink, T_snapshotBackupInput };
+        for (size_t i = 0; i < ARRAY_LEN(structures); i++)
+                if (def->id == structures[i])
+                        return false;
+        return (type_field(def, F_uuid) || type_field(def, F_created)) && !view_is(def->base);
+}
+
+/* Types whose rows would promise what nothing does yet: accepting a secret and not sealing it is worse than refusing it. */
+static bool is_later(const struct api_req *req, const struct type_def *def) {
+        static const enum type_id later[] = {
+                T_secret, T_certificate, T_registry, T_registryCredential, T_sshKey, T_hostTemplate, T_machine, T_machineDriver, T_virtualMachine,
+                T_volume, T_volumeTemplate, T_snapshot, T_backup, T_backupTarget, T_containerEvent, T_externalEvent, T_serviceEvent,
+                T_externalHandler, T_dynamicSchema, T_networkDriverService, T_storageDriverService, T_loadBalancerService,
+                T_kubernetesService, T_kubernetesStack, T_composeService, T_composeProject, T_pullTask, T_projectTemplate, T_accountLink,
+        };
+        for (size_t i = 0; i < ARRAY_LEN(later); i++)
+                if (type_is_a(req->version, def->id, later[i]))
+                        return true;
+        return false;
+}
+
 void create_reply(struct api_req *req, const struct type_def *def, enum field_id preset, int64_t preset_id) {
         const struct type_hooks *h = type_hooks_of(req->version, def->id);
         struct dr_error err;
         if (!(type_methods(def, req->role) & TM_CREATE)) {
                 api_fail_code(req, DR_E_METHOD, NULL);
+                return;
+        }
+        if (access_check_create(req, def, &err) < 0) {
+                api_fail(req, &err);
                 return;
         }
         if (h->on_post) {
@@ -62,6 +90,15 @@ void create_reply(struct api_req *req, const struct type_def *def, enum field_id
                         api_fail(req, &err);
                 if (r != -ENOSYS)
                         return;
+        }
+        if (!is_row(def)) {
+                api_fail_code(req, DR_E_METHOD, NULL);
+                return;
+        }
+        if (is_later(req, def)) {
+                (void) dr_fail(&err, DR_E_NOT_IMPLEMENTED, NULL, "%s are not there yet", def->plural);
+                api_fail(req, &err);
+                return;
         }
         if (preset != F_NONE && json_object_is_type(req->body, json_type_object)) {
                 char id[ID_TEXT_MAX];

@@ -35,6 +35,15 @@ static void get_one(struct api_req *req, const struct type_def *def) {
 }
 
 static void one(struct api_req *req, const struct type_def *def) {
+        const struct type_hooks *h = type_hooks_of(req->version, def->id);
+        struct dr_error err;
+        if (h->on_item) {               /* types without records */
+                int k = h->on_item(req, def, req->seg[1], &err);
+                if (k < 0 && k != -ENOSYS)
+                        api_fail(req, &err);
+                if (k != -ENOSYS)
+                        return;
+        }
         if (req->method == VERB_GET) {
                 if (type_methods(def, req->role) & TM_GET)
                         get_one(req, def);
@@ -49,7 +58,6 @@ static void one(struct api_req *req, const struct type_def *def) {
                         wrong_method(req);
                 return;
         }
-        struct dr_error err;
         if (def->base == T_setting && req->method == VERB_PUT) {        /* a setting need not be stored to be set */
                 if (!(type_methods(def, req->role) & TM_UPDATE))
                         wrong_method(req);
@@ -63,10 +71,22 @@ static void one(struct api_req *req, const struct type_def *def) {
                 return;
         }
         const struct type_def *shown = api_type_of(req, r);
-        if (req->method == VERB_PUT)
+        unsigned need = req->method == VERB_PUT ? TM_UPDATE : TM_DELETE;
+        if ((type_methods(shown ? shown : def, req->role) & need) && access_check_infra(req, r, &err) < 0)
+                api_fail(req, &err);
+        else if (req->method == VERB_PUT)
                 update_reply(req, shown ? shown : def, r);
         else
                 remove_reply(req, shown ? shown : def, r);
+}
+
+/* Links that no type's hook answers. */
+static int special_reply(const struct link_def *l, struct dr_error *err) {
+        static const char *const later[] = { "stats", "hostStats", "containerStats", "composeConfig", "certificate" };
+        for (size_t i = 0; i < ARRAY_LEN(later); i++)
+                if (str_eq(later[i], l->name))
+                        return dr_fail(err, DR_E_NOT_IMPLEMENTED, NULL, "link %s is not there yet", l->name);
+        return dr_fail(err, DR_E_NOT_FOUND, NULL, "link %s leads nowhere", l->name);
 }
 
 static void follow(struct api_req *req, const struct type_def *def) {
@@ -81,7 +101,10 @@ static void follow(struct api_req *req, const struct type_def *def) {
         api_saw(req, r->seq);
         if (l->kind == LINK_SPECIAL) {
                 const struct type_hooks *h = type_hooks_of(req->version, (enum type_id) r->kind);
-                int k = h->on_link ? h->on_link(req, r, l, &err) : dr_fail(&err, DR_E_NOT_FOUND, NULL, "link %s leads nowhere", l->name);
+                int k = req->method != VERB_GET ? dr_fail(&err, DR_E_METHOD, NULL, "link %s is only read", l->name)
+                        : h->on_link ? h->on_link(req, r, l, &err) : -ENOSYS;
+                if (k == -ENOSYS)
+                        k = special_reply(l, &err);
                 if (k < 0)
                         api_fail(req, &err);
                 return;
@@ -121,6 +144,17 @@ static void all(struct api_req *req, const struct type_def *def) {
                 collection_reply(req, def);
 }
 
+static void documentation(struct api_req *req) {
+        if (req->method != VERB_GET)
+                wrong_method(req);
+        else if (req->n_seg == 1)
+                documentation_reply_all(req);
+        else if (req->n_seg == 2)
+                documentation_reply(req, req->seg[1]);
+        else
+                not_found(req);
+}
+
 void api_dispatch(struct api_req *req) {
         const struct api_special *s = api_special_of(req);
         if (req->method == VERB_HEAD)
@@ -156,6 +190,8 @@ void api_dispatch(struct api_req *req) {
         const struct type_def *def = type_by_name(req->version, req->seg[0], strlen(req->seg[0]));
         if (!def || !type_visible(def, req->role) || req->n_seg > 3)
                 not_found(req);
+        else if (def->id == T_typeDocumentation)
+                documentation(req);
         else if (req->n_seg == 1)
                 all(req, def);
         else if (req->n_seg == 2)

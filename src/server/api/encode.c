@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "access.h"
 #include "core/settings.h"
 #include "fields.h"
 #include "model/encode.h"
@@ -16,6 +17,19 @@ static void encode_absent(struct jw *w, const struct api_req *req, const struct 
         } else {
                 jw_null(w);
         }
+}
+
+/* What hosts say of pulls and the like ends in a percentage ("pulling x: 40%"); -1: it does not. */
+static int percent_of(const char *message) {
+        const char *end = message ? strrchr(message, '%') : NULL, *p = end;
+        int n = 0;
+        while (p && p > message && p[-1] >= '0' && p[-1] <= '9' && end - p < 4)
+                p--;
+        if (!end || p == end)
+                return -1;
+        for (; p < end; p++)
+                n = n * 10 + (*p - '0');
+        return n <= 100 ? n : -1;
 }
 
 static void encode_field(struct api_req *req, struct jw *w, const struct record *r, const struct field_def *f) {
@@ -40,14 +54,23 @@ static void encode_field(struct api_req *req, struct jw *w, const struct record 
         case F_transitioningMessage:
                 jw_string(w, core_transitioning_message(api_core(req), r));
                 return;
-        case F_transitioningProgress:
-                jw_null(w);
+        case F_transitioningProgress: {
+                int percent = percent_of(str_eq(core_transitioning(r), "yes") ? core_transitioning_message(api_core(req), r) : NULL);
+                if (percent < 0)
+                        jw_null(w);
+                else
+                        jw_int(w, percent);
                 return;
+        }
         default:
                 break;
         }
         if (field_compute(req, r, f, w))
                 return;
+        if ((f->read_on_create_only & BIT(req->role)) && (req->method != VERB_POST || req->action)) {
+                jw_null(w);             /* told once, in the answer that made it */
+                return;
+        }
         struct field_read x = field_read(req, r, id);
         if (x.o)
                 value_write_json(w, req->version, req->role, false, f->type, x.o);
@@ -98,6 +121,10 @@ static void encode_links(struct api_req *req, struct jw *w, const struct record 
                                                             api_version_to_string(req->version), id, id));
                         continue;
                 }
+                if (l->kind == LINK_SPECIAL && str_eq(l->name, "registrationUrl")) {    /* the address itself, as the field (api.md 2.6) */
+                        jw_kstring(w, l->name, registration_field(req, r, F_registrationUrl));
+                        continue;
+                }
                 jw_kstring(w, l->name, arena_printf(&req->arena, "%s/%s", self, arena_lower(&req->arena, l->name)));
         }
         jw_end(w);
@@ -140,6 +167,20 @@ static bool state_allows(struct api_req *req, const struct record *r, enum proce
         return s != S_NONE && process_edge(def, s, NULL, NULL);
 }
 
+/* Actions of system objects need an infra role; so does a shell where it would give more than the container (api.md 2.2). */
+static bool role_allows(struct api_req *req, const struct record *r, const struct action_def *a) {
+        bool shell = r->type == T_instance && (str_eq(a->name, "execute") || str_eq(a->name, "proxy"));
+        if ((!shell && !access_is_system(r)) || capability(req, r, "modifyInfra"))
+                return true;
+        if (access_is_system(r))
+                return r->type == T_instance && str_eq(a->name, "logs");
+        struct json_object *caps = field_read(req, r, F_capAdd).o;
+        auto_value struct value privileged = field_scalar(req, r, F_privileged);
+        bool mighty = record_int(r, F_agentId) || (privileged.tag == V_BOOL && privileged.b) ||
+                      (caps && json_object_is_type(caps, json_type_array) && json_object_array_length(caps));
+        return !mighty || str_eq(setting_get(api_core(req), "allow.restricted.user.exec"), "true");
+}
+
 bool action_offered(struct api_req *req, const struct record *r, const struct type_def *def, const struct action_def *a) {
         if (!action_visible(a, req->role) || str_eq(a->name, "restore") || r->removed_ms)
                 return false;
@@ -153,7 +194,7 @@ bool action_offered(struct api_req *req, const struct record *r, const struct ty
                 if (*s == S_NONE)
                         return false;
         }
-        return capability(req, r, a->capability);
+        return role_allows(req, r, a) && capability(req, r, a->capability);
 }
 
 static void encode_actions(struct api_req *req, struct jw *w, const struct record *r, const struct type_def *def, const char *self) {

@@ -136,7 +136,10 @@ static void service_links(struct api_req *req, const struct record *r, const str
                 if (is_gone(l->v[i]) || l->v[i]->state == S_removing || !to)
                         continue;
                 const char *name = record_name(l->v[i]);
-                jw_kstring(w, *name ? name : record_name(to), id_format(req->version, T_service, to->id, id));
+                const struct record *stack = world_get(api_world(req), T_stack, record_int(to, F_stackId));
+                if (!*name)                     /* without alias the key is "stack/service" */
+                        name = arena_printf(&req->arena, "%s/%s", stack ? record_name(stack) : "", record_name(to));
+                jw_kstring(w, name, id_format(req->version, T_service, to->id, id));
         }
         jw_end(w);
 }
@@ -233,6 +236,10 @@ static void secret(struct api_req *req, const struct record *r, const struct fie
         jw_null(w);
 }
 
+static void registration(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
+        jw_string(w, registration_field(req, r, (enum field_id) f->id));
+}
+
 static void health(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
         jw_string(w, str_or(record_str(r, F_healthState), "healthy"));
 }
@@ -272,9 +279,10 @@ static const struct { enum type_id table; enum field_id field; compute_fn *fn; }
         { T_stack, F_healthState, health },
         { T_stack, F_serviceIds, stack_service_ids },
         { T_credential, F_secretValue, secret },
-        { T_credential, F_token, secret },              /* these three are revealed by types/registration_token.c */
-        { T_credential, F_command, secret },
-        { T_credential, F_registrationUrl, secret },
+        { T_credential, F_token, registration },
+        { T_credential, F_command, registration },
+        { T_credential, F_image, registration },
+        { T_credential, F_registrationUrl, registration },
         { T_agent, F_secretValue, secret },
         { T_genericObject, F_secretKey, secret },
         { T_genericObject, F_accessKey, secret },

@@ -26,3 +26,6 @@ struct published { const char *ip; unsigned public_port, private_port; const cha
 struct published *instance_ports(struct api_req *req, const struct record *instance, size_t *ret_n);
 /* Address of a container as hosts and clients know it, or NULL. */
 const char *instance_address(struct api_req *req, const struct record *instance);
+/* What a registration token tells once it is active: F_token, F_command, F_image, F_registrationUrl (types/registration_token.c; spec
+ * api.md 2.6). In the arena; NULL: nothing. */
+const char *registration_field(struct api_req *req, const struct record *r, enum field_id f);

@@ -92,3 +92,86 @@ void version_reply(struct api_req *req) {
         write_version(req, &w, api_version_to_string(req->version), true);
         api_reply(req, 200);
 }
+
+/* ---- documentation: one sentence per field, from the same table that checks it ---- */
+static const char *describe(struct api_req *req, const struct field_def *f) {
+        const struct field_rule *r = f->rule;
+        struct sbuf b = SBUF(16 << 10);
+        sbuf_puts(&b, f->type->text);
+        if (field_required(f, req->role))
+                sbuf_puts(&b, "; required");
+        if (!field_creatable(f, req->role) && !field_updatable(f, req->role))
+                sbuf_puts(&b, "; read only");
+        else if (!field_updatable(f, req->role))
+                sbuf_puts(&b, "; set on create only");
+        if (f->flags & FF_UNIQUE)
+                sbuf_puts(&b, "; unique");
+        if (r->default_json)
+                sbuf_printf(&b, "; default %s", r->default_json);
+        if (r->has_min)
+                sbuf_printf(&b, "; at least %lld", (long long) r->min);
+        if (r->has_max)
+                sbuf_printf(&b, "; at most %lld", (long long) r->max);
+        if (r->has_min_length)
+                sbuf_printf(&b, "; %lld characters or more", (long long) r->min_length);
+        if (r->has_max_length)
+                sbuf_printf(&b, "; %lld characters or less", (long long) r->max_length);
+        if (r->valid_chars)
+                sbuf_printf(&b, "; characters %s", r->valid_chars);
+        for (unsigned i = 0; i < r->n_options; i++)
+                sbuf_printf(&b, "%s%s", i ? ", " : "; one of ", r->options[i]);
+        const char *s = arena_strdup(&req->arena, sbuf_str(&b));
+        sbuf_done(&b);
+        return s;
+}
+
+static void write_documentation(struct api_req *req, struct jw *w, const struct type_def *d) {
+        jw_begin_object(w);
+        jw_kstring(w, "id", d->name);
+        jw_kstring(w, "type", "typeDocumentation");
+        jw_kstring(w, "baseType", "typeDocumentation");
+        jw_key(w, "links");
+        jw_begin_object(w);
+        jw_kstring(w, "self", arena_printf(&req->arena, "%s/typedocumentations/%s", req->url, arena_lower(&req->arena, d->name)));
+        jw_end(w);
+        jw_key(w, "actions");
+        jw_begin_object(w);
+        jw_end(w);
+        jw_key(w, "resourceFields");
+        jw_begin_object(w);
+        for (unsigned i = 0; i < d->n_fields; i++) {
+                const struct field_def *f = &d->fields[i];
+                if (!field_visible(f, req->role))
+                        continue;
+                jw_key(w, field_name((enum field_id) f->id));
+                jw_begin_object(w);
+                jw_kstring(w, "description", describe(req, f));
+                jw_end(w);
+        }
+        jw_end(w);
+        jw_end(w);
+}
+
+void documentation_reply_all(struct api_req *req) {
+        struct jw w = JW(&req->out, JSON_ESCAPE_SLASH);
+        begin_collection(req, &w, "typeDocumentation", req->self);
+        for (int t = T_NONE + 1; t < T_MAX; t++) {
+                const struct type_def *d = nth_type(req, t);
+                if (d)
+                        write_documentation(req, &w, d);
+        }
+        jw_end(&w);
+        jw_end(&w);
+        api_reply(req, 200);
+}
+
+void documentation_reply(struct api_req *req, const char *name) {
+        const struct type_def *d = schema_find(req->version, req->role, name, strlen(name));
+        if (!d) {
+                api_fail_code(req, DR_E_NOT_FOUND, NULL);
+                return;
+        }
+        struct jw w = JW(&req->out, JSON_ESCAPE_SLASH);
+        write_documentation(req, &w, d);
+        api_reply(req, 200);
+}

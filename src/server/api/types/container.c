@@ -1,16 +1,33 @@
 /* Standalone containers (spec api.md 1.6, 3.2; orchestration.md 1.13, 1.15). */
+#include "formats/dockerref.h"
 #include "model/names.h"
+#include "server/api/access.h"
 #include "server/api/change.h"
 #include "types.h"
 
+enum { STOP_TIMEOUT_MAX = 86400 };
+
 static bool is_live(const struct record *r) {
         return r && !r->removed_ms && r->state != S_removing && r->state != S_removed && r->state != S_purging && r->state != S_purged;
+}
+
+/* "docker:REFERENCE"; hosts in the simulator take "sim:..." (spec api.md 3.5). */
+int container_check_image(const char *uuid, struct dr_error *err) {
+        struct dockerref ref;
+        struct dr_error why;
+        if (str_starts(uuid, "sim:"))
+                return 0;
+        if (dockerref_parse(dockerref_from_uuid(uuid), &ref, &why) < 0)
+                return dr_fail(err, DR_E_INVALID_REFERENCE, "imageUuid", "%s", why.message);
+        return 0;
 }
 
 int container_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
         const struct value *image = field_values_get(values, F_imageUuid), *ports = field_values_get(values, F_ports);
         if (!old && (!image || image->tag != V_STR || !*image->t->s))
                 return dr_fail(err, DR_E_MISSING_REQUIRED, "imageUuid", "a container needs an image");
+        if (image && image->tag == V_STR && container_check_image(image->t->s, err) < 0)
+                return -EINVAL;
         if (ports && ports->tag == V_JSON) {
                 struct json_object *done = NULL;
                 int r = ports_normalise(text_json(ports->t), &done, err);
@@ -36,14 +53,25 @@ int container_validate(struct api_req *req, const struct type_def *def, struct f
         const struct record *st = stack && stack->tag == V_INT ? world_get(api_world(req), T_stack, stack->i) : NULL;
         if (stack && stack->tag == V_INT && !is_live(st))
                 return dr_fail(err, DR_E_INVALID_STATE, "stackId", "the stack is gone or going");
+        if (!old && st && record_bool(st, F_system) && access_check_infra(req, st, err) < 0)
+                return -EPERM;
         if (st && record_bool(st, F_system))
                 values_set(values, F_system, value_bool(true));
         return 0;
 }
 
+int container_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err) {
+        const struct value *timeout = field_values_get(in, F_timeout);
+        if (str_eq(a->name, "stop") && timeout && timeout->tag == V_INT && (timeout->i < 0 || timeout->i > STOP_TIMEOUT_MAX))
+                return dr_fail(err, timeout->i < 0 ? DR_E_MIN_LIMIT : DR_E_MAX_LIMIT, "timeout", "a timeout has 0 to %d seconds", STOP_TIMEOUT_MAX);
+        return -ENOSYS;
+}
+
 /* A container that cannot be removed in its state is stopped first (api.md 1.6). */
 int container_remove(struct api_req *req, struct record *r, struct dr_error *err) {
         struct core *c = api_core(req);
+        if (str_eq(record_name(r), "rancher-agent") && record_bool(r, F_system))
+                return dr_fail(err, DR_E_ACTION_NOT_AVAILABLE, "action", "the agent's container stays");
         if (r->state == S_removing || core_process_allowed(r, P_instance_remove))
                 return -ENOSYS;
         if (r->state == S_stopping) {

@@ -67,11 +67,52 @@ static int check_partners(struct json_object *lc, const char *service, struct js
         return r;
 }
 
+/* Index of a launch config by name: 0 the primary, n sidekick n; -1: none. */
+static int lc_index(const char *name, const char *service, struct json_object *secondaries) {
+        if (str_ieq(name, str_or(service, "")))
+                return 0;
+        for (size_t i = 0; secondaries && i < json_object_array_length(secondaries); i++)
+                if (str_ieq(name, json_str(json_object_array_get_idx(secondaries, i), "name", "")))
+                        return (int) i + 1;
+        return -1;
+}
+
+static bool waits_for_done(struct json_object *lc, const char *service, struct json_object *secondaries, const bool *done) {
+        const char *net = json_str(lc, "networkLaunchConfig", NULL);
+        int k = net ? lc_index(net, service, secondaries) : -1;
+        if (k >= 0 && !done[k])
+                return true;
+        struct json_object *from = json_get_array(lc, "dataVolumesFromLaunchConfigs");
+        for (size_t i = 0; from && i < json_object_array_length(from); i++) {
+                k = lc_index(str_or(json_object_get_string(json_object_array_get_idx(from, i)), ""), service, secondaries);
+                if (k >= 0 && !done[k])
+                        return true;
+        }
+        return false;
+}
+
+/* No launch config waits for itself, however many stand between. */
+static int check_circle(struct json_object *lc, const char *service, struct json_object *secondaries, struct dr_error *err) {
+        bool done[SIDEKICKS_MAX + 1] = { 0 };
+        size_t n = 1 + (secondaries ? json_object_array_length(secondaries) : 0), left = n;
+        for (bool moved = true; moved && left;) {
+                moved = false;
+                for (size_t i = 0; i < n; i++) {
+                        struct json_object *one = i ? json_object_array_get_idx(secondaries, i - 1) : lc;
+                        if (done[i] || waits_for_done(one, service, secondaries, done))
+                                continue;
+                        done[i] = moved = true;
+                        left--;
+                }
+        }
+        return left ? dr_fail(err, DR_E_INVALID_REFERENCE, "secondaryLaunchConfigs", "launch configs refer to each other in a circle") : 0;
+}
+
 static int check_image(struct json_object *lc, bool optional, struct dr_error *err) {
         const char *image = json_str(lc, "imageUuid", NULL);
         if ((!image || !*image) && !optional)
                 return dr_fail(err, DR_E_INVALID_OPTION, "launchConfig", "a service needs an image or selectorContainer");
-        return 0;
+        return image && *image ? container_check_image(image, err) : 0;
 }
 
 static int check_launch_configs(struct api_req *req, const struct type_def *def, struct field_values *values, struct dr_error *err) {
@@ -103,7 +144,13 @@ static int check_launch_configs(struct api_req *req, const struct type_def *def,
                 const char *image = json_str(s, "imageUuid", NULL);
                 if (!image || !*image)
                         return dr_fail(err, DR_E_MISSING_REQUIRED, "imageUuid", "sidekick \"%s\" needs an image", sidekick);
+                if ((r = container_check_image(image, err)) < 0)
+                        return r;
         }
+        if ((r = check_circle(lc, name, secondaries, err)) < 0)
+                return r;
+        if (lc)
+                json_object_object_del(lc, "name");     /* the primary has the service's */
         if (lc)
                 values_set(values, F_launchConfig, value_json(lc));
         if (secondaries)
@@ -129,6 +176,8 @@ int service_validate(struct api_req *req, const struct type_def *def, struct fie
                 return dr_fail(err, DR_E_MISSING_REQUIRED, "stackId", "a service needs a stack");
         if (!st || !is_live(st))
                 return dr_fail(err, DR_E_INVALID_STATE, "stackId", "the stack is gone or going");
+        if (!old && record_bool(st, F_system) && (r = access_check_infra(req, st, err)) < 0)
+                return r;
         if (name && ((r = name_check_service(name, "name", err)) < 0 || (r = check_unique(req, stack, name, old, err)) < 0))
                 return r;
         struct json_object *secondaries = json_of(values, F_secondaryLaunchConfigs);
@@ -171,7 +220,12 @@ static struct record *link_of(struct api_req *req, const struct record *s, int64
         return NULL;
 }
 
+/* A link names a service by id, or one of elsewhere as "stack/service" with an alias (orchestration.md 1.17). */
 static int check_link(struct api_req *req, struct json_object *link, struct dr_error *err) {
+        const char *elsewhere = json_str(link, "service", NULL);
+        if (elsewhere && *elsewhere && !json_get(link, "serviceId"))
+                return *json_str(link, "name", "") ? name_check_link(json_str(link, "name", ""), "linkName", err)
+                        : dr_fail(err, DR_E_MISSING_REQUIRED, "name", "a link to \"%.100s\" needs a name", elsewhere);
         const struct record *to = world_get(api_world(req), T_service, json_int(link, "serviceId", 0));
         const char *name = json_str(link, "name", "");
         if (!to || !is_live(to) || !access_sees(req, to))
@@ -185,6 +239,8 @@ static void add_link(struct api_req *req, struct record *s, struct json_object *
         core_put_int(c, m, F_serviceId, s->id);
         core_put_int(c, m, F_consumedServiceId, json_int(link, "serviceId", 0));
         core_put_str(c, m, F_name, json_str(link, "name", ""));
+        if (!json_int(link, "serviceId", 0))
+                core_put_str(c, m, F_consumedService, json_str(link, "service", NULL));
         enum process_id p = process_by_action(T_serviceConsumeMap, "create");
         if (p != P_NONE && core_process_allowed(m, p))
                 (void) core_process_start(c, m, p, NULL, NULL);
@@ -242,6 +298,8 @@ int service_action(struct api_req *req, struct record *r, const struct action_de
         }
         if (str_eq(a->name, "removeservicelink")) {
                 const char *name = json_str(link, "name", NULL);
+                if (!link_of(req, r, json_int(link, "serviceId", 0), name && *name ? name : NULL))
+                        return dr_fail(err, DR_E_INVALID_REFERENCE, "serviceId", "there is no such link");
                 for (struct record *m; (m = link_of(req, r, json_int(link, "serviceId", 0), name && *name ? name : NULL));)
                         core_delete(api_core(req), m);
                 return 0;

@@ -1,6 +1,7 @@
 /* Stacks (spec api.md 1.8, 3.6; orchestration.md 1.2). */
 #include "model/names.h"
 #include "server/api/change.h"
+#include "server/api/encode.h"
 #include "types.h"
 
 static bool is_live(const struct record *r) {
@@ -8,6 +9,15 @@ static bool is_live(const struct record *r) {
 }
 
 int stack_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
+        static const enum field_id texts[] = { F_dockerCompose, F_rancherCompose };
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+                const struct value *v = field_values_get(values, texts[i]);
+                if (v && v->tag == V_STR && *v->t->s)
+                        return dr_fail(err, DR_E_NOT_IMPLEMENTED, field_name(texts[i]), "stacks are not made from compose text yet: use drover up");
+        }
+        const struct value *system = field_values_get(values, F_system);
+        if (system && system->tag == V_BOOL && system->b && !capability(req, NULL, "modifyInfra"))
+                return dr_fail(err, DR_E_FORBIDDEN, NULL, "role %s may not make system stacks", role_name(req->role));
         const struct value *name = field_values_get(values, F_name);
         if (!name || name->tag != V_STR)
                 return 0;
@@ -37,11 +47,23 @@ static void each_service(struct api_req *req, const struct record *stack, enum p
         vec_done(&ids);
 }
 
+/* All or nothing: one service in a state that cannot be left stops it (api.md 3.6). */
+static int deactivate_services(struct api_req *req, const struct record *stack, struct dr_error *err) {
+        const struct records *l = world_by_int(api_world(req), T_service, F_stackId, stack->id);
+        for (size_t i = 0; i < l->n; i++) {
+                const struct record *s = l->v[i];
+                if (is_live(s) && s->state != S_inactive && s->state != S_deactivating && !core_process_allowed(s, P_service_deactivate))
+                        return dr_fail(err, DR_E_INVALID_STATE, NULL, "service \"%s\" is in state %s", record_name(s), state_name((enum state_id) s->state));
+        }
+        each_service(req, stack, P_service_deactivate);
+        return 0;
+}
+
 int stack_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err) {
         if (str_eq(a->name, "activateservices"))
                 each_service(req, r, P_service_activate);
         else if (str_eq(a->name, "deactivateservices"))
-                each_service(req, r, P_service_deactivate);
+                return deactivate_services(req, r, err);
         else if (str_eq(a->name, "addoutputs")) {
                 const struct value *outputs = field_values_get(in, F_outputs);
                 AUTO(json_free) struct json_object *all = record_json(r, F_outputs) ? json_copy(record_json(r, F_outputs)) : json_object_new_object();

@@ -10,6 +10,8 @@ struct type_hooks {
         /* Takes over a GET: true when it led to an answer. */
         bool (*on_list)(struct api_req *req, const struct type_def *def);
         bool (*on_get)(struct api_req *req, struct record *r);
+        /* Takes over whatever is asked of /TYPE/ID, for types without records: returns like on_action. */
+        int (*on_item)(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
         /* Takes over POST on the collection: returns like on_action. */
         int (*on_post)(struct api_req *req, const struct type_def *def, struct dr_error *err);
         /* Checks beyond the schema, and changes to the values; old is NULL on create. Nothing may be written to the world here. */
@@ -36,10 +38,21 @@ int stack_action(struct api_req *req, struct record *r, const struct action_def 
 int service_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int service_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int container_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int container_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int container_check_image(const char *uuid, struct dr_error *err);      /* InvalidReference, field imageUuid */
 int container_remove(struct api_req *req, struct record *r, struct dr_error *err);
+int host_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int host_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 void api_key_create(struct api_req *req, struct record *r, const struct field_values *values);
 int project_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void project_create(struct api_req *req, struct record *r, const struct field_values *values);
 int project_remove(struct api_req *req, struct record *r, struct dr_error *err);
 int project_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int account_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
+int credential_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+void registration_token_create(struct api_req *req, struct record *r, const struct field_values *values);
+int registration_token_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int registration_token_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+int register_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+void register_create(struct api_req *req, struct record *r, const struct field_values *values);
+bool register_list(struct api_req *req, const struct type_def *def);
