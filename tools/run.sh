@@ -27,6 +27,8 @@ die() {
         exit 1
 }
 
+drover() { "$bin/drover" "$@" 9>&-; }        # without the lock: hosts outlive a script that is killed
+
 server_pid='' lab_up='' stopping=''
 take_down() {
         local status=$?
@@ -35,7 +37,7 @@ take_down() {
         trap '' INT TERM HUP
         if [ -n "$lab_up" ]; then
                 printf '\n%s==>%s taking the lab down\n' "$bold" "$plain"
-                "$bin/drover" lab down || printf '    the lab did not come down cleanly; see: %s\n' "build/bin/drover lab ls" >&2
+                drover lab down || printf '    the lab did not come down cleanly; see: %s\n' "build/bin/drover lab ls" >&2
         fi
         if [ -n "$server_pid" ] && kill -0 "$server_pid" 2>/dev/null; then
                 printf '%s==>%s stopping the server\n' "$bold" "$plain"
@@ -56,6 +58,15 @@ exec 9>"$state/lock"
 flock -n 9 || die "another \"make run\" runs from this folder" "end it with Ctrl-C there first"
 command -v dockerd >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || die "there is no Docker engine program (dockerd)" "run \"make deps\""
 done_
+
+# A run that was killed leaves its server behind; one on this data folder is ours.
+old=$(cat "$state/server.pid" 2>/dev/null || true)
+if [[ $old =~ ^[0-9]+$ ]] && tr '\0' ' ' <"/proc/$old/cmdline" 2>/dev/null | grep -qF -- "--data $state/server "; then
+        step "ending the server that a former run left behind"
+        kill -TERM "$old"
+        tail --pid="$old" -f /dev/null
+        done_
+fi
 
 # A port is free when nobody accepts on it and a listener can be had; the server itself has the last word.
 port_free() { python3 - "$listen" "$1" <<'PY'
@@ -83,6 +94,7 @@ url=http://$at:$port
 # Its own session: a Ctrl-C on the terminal must reach this script only, which takes down the lab first.
 setsid "$bin/drover-server" --listen "$listen:$port" --data "$state/server" >>"$state/server.log" 2>&1 9>&- &
 server_pid=$!
+echo "$server_pid" >"$state/server.pid"
 deadline=$((SECONDS + 20))
 until curl -fsS -o /dev/null --max-time 2 "$url/ping" 2>/dev/null; do
         kill -0 "$server_pid" 2>/dev/null || { tail -n 5 "$state/server.log" >&2; die "the server ended" "read .run/server.log"; }
@@ -94,7 +106,7 @@ admin=$state/server/admin.json
 value() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1])).get(sys.argv[2], ""))' "$admin" "$1"; }
 # The command line remembers server and keys in .run, so that another terminal needs no secrets typed.
 export DROVER_CONFIG=$state/cli.json DROVER_LAB_DIR=$state              # the lab "lab" keeps its data in .run/lab
-"$bin/drover" login --admin-file "$admin" "$url" >/dev/null || die "could not sign in with $admin" "see the message above"
+drover login --admin-file "$admin" "$url" >/dev/null || die "could not sign in with $admin" "see the message above"
 export RANCHER_ACCESS_KEY RANCHER_SECRET_KEY
 RANCHER_ACCESS_KEY=$(value accessKey)
 RANCHER_SECRET_KEY=$(value secretKey)
@@ -102,19 +114,34 @@ done_ "$url"
 
 step "starting $hosts hosts on this machine (drover lab up)"
 lab_up=1
-"$bin/drover" lab up --hosts "$hosts" --server "$url" || die "the lab did not come up" "see the message above; \"build/bin/drover doctor\" checks this machine"
+drover lab up --hosts "$hosts" --server "$url" || die "the lab did not come up" "see the message above; \"build/bin/drover doctor\" checks this machine"
 done_
 
 step "making the demo's images from busybox and putting them on the hosts"
-"$demo/images.sh" "$bin/drover" || die "the images could not be made" "see the message above"
+"$demo/images.sh" "$bin/drover" 9>&- || die "the images could not be made" "see the message above"
 done_
 
 step "bringing up the demo stack"
-"$bin/drover" up -s demo -f "$demo/docker-compose.yml" --wait-timeout 180 ||
+drover up -s demo -f "$demo/docker-compose.yml" --wait-timeout 180 ||
         die "the stack did not come up" "look at \"drover ps\" (settings below, in another terminal) and .run/server.log"
 done_
-"$bin/drover" hosts
-"$bin/drover" ps
+
+# The server knows what the hosts told it; after a power loss that may be a moment old. The engines have the last word.
+step "comparing with what the engines run"
+engines() {
+        local host
+        for host in $(drover lab ls -q); do
+                drover lab docker "$host" ps -q --filter label=io.rancher.container.uuid
+        done | wc -l
+}
+deadline=$((SECONDS + 60))
+until want=$(drover ps -c -q | wc -l) have=$(engines) && [ "$want" -gt 0 ] && [ "$want" = "$have" ]; do
+        [ $SECONDS -lt $deadline ] || die "the API has $want containers, the engines run $have" "see .run/server.log and .run/lab/hosts/host1/log"
+        sleep 0.2
+done
+done_ "$have containers"
+drover hosts
+drover ps
 
 cat <<END
 
@@ -133,6 +160,7 @@ ${bold}Try next${plain}, in another terminal, in this folder:
 Ctrl-C takes everything down; "make run" brings the same state back.
 END
 [ -z "${ONCE:-}" ] || exit 0
+trap 'exit 0' INT TERM HUP              # from here on that is how it ends
 wait "$server_pid"
 status=$?
 [ -n "$stopping" ] || { step_name="running"; die "the server ended by itself (status $status)" "read .run/server.log"; }
