@@ -31,6 +31,7 @@ struct op {
         enum step step;                 /* being done; STEP_NONE while looking */
         unsigned looks, stops, removes;
         bool pulled, pulling, without_auth;
+        bool confirmed;                 /* the engine is not going down: what ended, ended by itself */
         int64_t started_ms;             /* StartedAt at the last look */
         bool running;
         char *pull_error;               /* first error of a pull that is tried again without credentials */

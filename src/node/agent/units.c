@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { FLUSH_MS = 20, ALONE_MS = 15000, RETRY_MS = 2000, LOOKS_MAX = 40, REPORT_BYTES_MAX = 4 << 20, PATH_BYTES_MAX = 4096, LIST_BYTES_MAX = 32 << 20 };
+enum { FLUSH_MS = 20, ALONE_MS = 15000, CONFIRM_MS = 10000, RETRY_MS = 2000, LOOKS_MAX = 40, REPORT_BYTES_MAX = 4 << 20, PATH_BYTES_MAX = 4096, LIST_BYTES_MAX = 32 << 20 };
 
 static const char agent_name[] = "rancher-agent";       /* never touched, never told (agent.md 12) */
 
@@ -253,6 +253,24 @@ static void settle(struct op *op, enum told told, const struct docker_container 
         op_end(op, false);
 }
 
+static void on_confirmed(struct docker_call *call, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+        struct op *op = arg;
+        op->call = NULL;
+        if (result < 0 || status != 200 || !docker_instance_is_current(op->units->cfg.docker))
+                return op_end(op, true);                /* it is going down: the next contact tells what is to be started again */
+        op->confirmed = true;
+        op_look(op);
+}
+
+/* A container that has ended may have been ended by an engine that is shutting down: such a one still answers on the connections it
+ * has, but takes no new one. */
+static void confirm(struct op *op) {
+        struct docker_request r = { .path = "/_ping", .total_ms = CONFIRM_MS, .fresh = true, .done = on_confirmed, .arg = op };
+        op->call = docker_call_start(op->units->cfg.docker, &r, NULL);
+        if (!op->call)
+                op_end(op, true);
+}
+
 /* c: what was seen; NULL when missing, or just created. The entry's record is written before any step. */
 void op_decide(struct op *op, const struct seen *seen, const struct docker_container *c) {
         struct units *u = op->units;
@@ -266,6 +284,8 @@ void op_decide(struct op *op, const struct seen *seen, const struct docker_conta
         }
         struct situation now = { .engine = docker_instance(u->cfg.docker), .server = u->server, .alone = u->is_alone, .engine_data_lost = u->engine_data_lost };
         struct decision d = reconcile(&e->record, seen, &now);
+        if (d.record.ended_gen == d.record.gen && e->record.ended_gen != d.record.gen && !op->confirmed)
+                return confirm(op);
         bool changed = d.record_changed;
         op->gen = d.record.gen;
         e->record = d.record;

@@ -34,6 +34,7 @@ struct docker_call {
 struct docker {
         struct loop *loop;
         struct http_client *http;
+        struct http_client *fresh;              /* its connections are used once */
         char *socket_path;
         const struct docker_watch *watch;
         void *arg;
@@ -115,6 +116,8 @@ static uint64_t instance_of(const char *socket_path) {
         return (h >> 1) | 1;
 }
 
+bool docker_instance_is_current(const struct docker *d) { return d->instance == instance_of(d->socket_path); }
+
 /* Health --------------------------------------------------------------------------------------------------------- */
 
 static void set_health(struct docker *d, bool healthy, const char *message) {
@@ -184,8 +187,10 @@ static struct docker_call *call_start(struct docker *d, const struct docker_requ
         if (versioned)
                 snprintf(version, sizeof version, "/v1.%u", d->api_minor);
         auto_free char *url = dr_xasprintf("unix:%s:%s%s", d->socket_path, version, r->path);
-        struct http_header headers[2];
+        struct http_header headers[3];
         size_t n = 0;
+        if (r->fresh)
+                headers[n++] = (struct http_header) { "Connection", "close" };
         if (r->body)
                 headers[n++] = (struct http_header) { "Content-Type", "application/json" };
         if (r->registry_auth)
@@ -201,7 +206,7 @@ static struct docker_call *call_start(struct docker *d, const struct docker_requ
                 .first_byte_ms = r->stream ? r->total_ms ? r->total_ms : UINT64_MAX : total_ms, .total_ms = r->stream ? 0 : total_ms, .idle_ms = r->stream ? r->idle_ms : 0,
                 .body_max = r->body_max ? r->body_max : BODY_BYTES_MAX, .events = r->stream ? &streaming : &collecting, .arg = c,
         };
-        c->http = http_call_start(d->http, &spec, err);
+        c->http = http_call_start(r->fresh ? d->fresh : d->http, &spec, err);
         if (!c->http) {
                 sbuf_done(&c->error_body);
                 free(c);
@@ -349,13 +354,18 @@ static void look(void *arg) {
 int docker_new(struct loop *l, const char *socket_path, const struct docker_watch *watch, void *arg, struct docker **ret, struct dr_error *err) {
         if (*socket_path != '/' || strchr(socket_path, ':'))
                 return dr_fail(err, DR_E_INVALID_FORMAT, "docker-socket", "\"%s\" is no absolute path of a socket", socket_path);
-        struct http_client *http = NULL;
+        struct http_client *http = NULL, *fresh = NULL;
         int r = http_client_new(l, &(struct http_client_config) { .idle_max = 8 }, &http, err);
-        if (r < 0)
+        if (r >= 0)
+                r = http_client_new(l, &(struct http_client_config) { .idle_max = 1 }, &fresh, err);
+        if (r < 0) {
+                http_client_free(http);
                 return r;
+        }
         struct docker *d = dr_xnew(struct docker);
         d->loop = l;
         d->http = http;
+        d->fresh = fresh;
         d->socket_path = dr_xstrdup(socket_path);
         d->watch = watch;
         d->arg = arg;
@@ -377,6 +387,7 @@ struct docker *docker_free(struct docker *d) {
         timer_free(d->retry);
         timer_free(d->ping);
         http_client_free(d->http);
+        http_client_free(d->fresh);
         json_split_done(&d->split);
         free(d->socket_path);
         free(d);

@@ -27,6 +27,9 @@ unsigned docker_api_minor(const struct docker *d);      /* 0 before the first co
  * (process id and start time of the engine, start time of pid 1, boot id). */
 uint64_t docker_instance(const struct docker *d);
 
+/* Whether that run of the engine is still the one that listens. */
+bool docker_instance_is_current(const struct docker *d);
+
 struct docker_call;
 /* status: the HTTP status when result is 0, whatever it is. result negative: no usable answer, *err says why (engine gone, hanging).
  * body: NUL-terminated behind len, gone after the call. */
@@ -39,6 +42,7 @@ struct docker_request {
         uint64_t total_ms;              /* deadline; 0: 30 s. With stream: for the first byte only; 0: none */
         uint64_t idle_ms;               /* with stream: between bytes; 0: no limit */
         size_t body_max;                /* 0: 8 MB */
+        bool fresh;                     /* on a connection of its own: an engine that is going down serves only those it has */
         void (*stream)(const char *p, size_t n, void *arg);     /* the body as it comes instead of at the end, for status 200 only */
         docker_done_fn done;
         void *arg;
