@@ -219,8 +219,8 @@ int auth_authenticate(void *arg, struct api_req *req, struct dr_error *err) {
         /* What was read to refuse must be durable too: a key that is being removed may come back. */
         api_saw(req, world_table_seq(api_world(req), T_credential));
         if (w == WAY_REFUSED) {
-                int r = auth_may_try(req, err);
-                auth_failed(req);
+                int r = auth_may_try(req, auth_address(req), err);
+                auth_failed(req, auth_address(req));
                 if (r < 0)
                         return r;
         }
@@ -234,19 +234,19 @@ struct record *auth_agent(struct core *c, const struct http_headers *headers) {
 }
 
 /* ---- failures ---- */
-static const char *address(const struct api_req *req) { return str_or(req->http ? req->http->peer : NULL, ""); }
+const char *auth_address(struct api_req *req) { return arena_strdup(&req->arena, str_or(req->http ? req->http->peer : NULL, "")); }
 
-int auth_may_try(struct api_req *req, struct dr_error *err) {
+int auth_may_try(struct api_req *req, const char *address, struct dr_error *err) {
         struct auth *a = auth_of(req);
-        if (!a || throttle_allows(a->throttle, address(req), core_mono_ms(a->core)))
+        if (!a || throttle_allows(a->throttle, address, core_mono_ms(a->core)))
                 return 0;
         return dr_fail(err, DR_E_TOO_MANY_REQUESTS, NULL, "too many failed logins from this address: try again in some seconds");
 }
 
-void auth_failed(struct api_req *req) {
+void auth_failed(struct api_req *req, const char *address) {
         struct auth *a = auth_of(req);
         if (a)
-                throttle_failed(a->throttle, address(req), core_mono_ms(a->core));
+                throttle_failed(a->throttle, address, core_mono_ms(a->core));
 }
 
 /* ---- work off the loop ---- */

@@ -24,9 +24,10 @@ struct record *auth_agent(struct core *c, const struct http_headers *headers);
 /* ---- for types/ ---- */
 /* The session that the request shows in cookie, bearer or parameter; NULL: none that lives. */
 struct record *auth_session(struct api_req *req);
-/* Failed logins of the client's address: -EBUSY (TooManyRequests) when there were too many. */
-int auth_may_try(struct api_req *req, struct dr_error *err);
-void auth_failed(struct api_req *req);
+/* Failed logins of an address: -EBUSY (TooManyRequests) when there were too many. */
+const char *auth_address(struct api_req *req);          /* the connection's, whatever headers say; in the arena */
+int auth_may_try(struct api_req *req, const char *address, struct dr_error *err);
+void auth_failed(struct api_req *req, const char *address);
 /* work(arg) on a pool thread, then done(req, arg) on the loop. The client may be gone by then and with it everything that belongs to the
  * HTTP request; the caller's account is looked up again: when it is gone the request is answered with 401 and done gets NULL instead of
  * req. Without an authenticator (tests) both run at once. -EBUSY when too much waits. */

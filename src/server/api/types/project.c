@@ -1,4 +1,4 @@
-/* Environments and their members (spec api.md 2.5); the last administrator stays (3.1). */
+/* Environments and their members (spec api.md 2.5). */
 #include <stdio.h>
 
 #include "server/api/change.h"
@@ -123,15 +123,4 @@ int project_action(struct api_req *req, struct record *r, const struct action_de
         drop_members(req, r);
         add_listed(req, r, members);
         return 0;
-}
-
-int account_remove_hook(struct api_req *req, struct record *r, struct dr_error *err) {
-        const char *kind = str_or(record_str(r, F_kind), type_name((enum type_id) r->kind));
-        if (!str_eq(kind, "admin"))
-                return -ENOSYS;
-        const struct records *l = world_all(api_world(req), T_account);
-        for (size_t i = 0; i < l->n; i++)
-                if (l->v[i] != r && l->v[i]->state == S_active && str_eq(record_str(l->v[i], F_kind), "admin"))
-                        return -ENOSYS;
-        return dr_fail(err, DR_E_LAST_ADMIN, NULL, "the last administrator stays");
 }

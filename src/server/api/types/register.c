@@ -1,11 +1,13 @@
 /* A host that registers: its key in, an agent with its own key pair out (spec agent.md 2.4).
  *
- * POST makes the row, the agent with its account and the pair in one batch. Only a query with the right key shows the pair. A host that
+ * The key is stored as a keyed hash, so neither filters nor sorting tell anything of it. POST makes the row, the agent with its account and the pair in one batch. Only a query with the right key shows the pair. A host that
  * registers again with its key, or in another environment, finds or makes the agent of that environment. */
 #include <stdio.h>
 
+#include "server/api/access.h"
 #include "server/api/collection.h"
 #include "server/api/fields.h"
+#include "server/api/secret.h"
 #include "server/auth/credential.h"
 #include "types.h"
 
@@ -37,9 +39,10 @@ int register_validate(struct api_req *req, const struct type_def *def, struct fi
 
 void register_create(struct api_req *req, struct record *r, const struct field_values *values) {
         struct core *c = api_core(req);
-        const char *key = record_str(r, F_key);
+        auto_free char *key = secret_hash(c, str_or(record_str(r, F_key), ""));
         char uuid[RECORD_UUID_MAX], text[RECORD_UUID_MAX + 16];
         core_put_str(c, r, F_kind, "register");
+        core_put_str(c, r, F_key, key);
         if (agent_of(req, key, r->account_id))
                 return;
         struct record *agent = core_create(c, T_agent, 0), *account = core_create(c, T_account, 0);
@@ -60,23 +63,35 @@ void register_create(struct api_req *req, struct record *r, const struct field_v
         (void) core_process_start(c, agent, P_agent_create, NULL, NULL);        /* allowed: it is new */
 }
 
+/* Shows the pair with a row that is active. */
+static void reveal(struct api_req *req, const struct record *r, const char *hash, const char *key) {
+        struct record *agent = agent_of(req, hash, r->account_id);
+        struct record *pair = agent ? credential_agent_key_find(api_core(req), agent->account_id) : NULL;
+        auto_free char *secret = pair ? credential_secret(api_core(req), pair) : NULL;
+        if (!secret)
+                return;
+        api_saw(req, pair->seq);
+        api_saw(req, agent->seq);
+        fields_reveal(req, r, F_key, key);
+        fields_reveal(req, r, F_accessKey, record_str(pair, F_publicValue));
+        fields_reveal(req, r, F_secretKey, secret);
+}
+
 bool register_list(struct api_req *req, const struct type_def *def) {
         const char *key = api_param(req, "key");
         if (!key)
                 return false;
-        const struct records *l = world_by_str(api_world(req), T_genericObject, F_key, key);
-        for (size_t i = 0; i < l->n; i++) {
-                const struct record *r = l->v[i];
-                struct record *agent = r->kind == T_register && r->state == S_active && r->account_id == req->account_id ? agent_of(req, key, r->account_id) : NULL;
-                struct record *pair = agent ? credential_agent_key_find(api_core(req), agent->account_id) : NULL;
-                auto_free char *secret = pair ? credential_secret(api_core(req), pair) : NULL;
-                if (!secret)
-                        continue;
-                api_saw(req, pair->seq);
-                api_saw(req, agent->seq);
-                fields_reveal(req, r, F_key, key);
-                fields_reveal(req, r, F_accessKey, record_str(pair, F_publicValue));
-                fields_reveal(req, r, F_secretKey, secret);
-        }
-        return false;
+        auto_free char *hash = secret_hash(api_core(req), key);
+        const struct records *l = world_by_str(api_world(req), T_genericObject, F_key, hash);
+        struct record_list rows = { 0 };
+        api_saw(req, world_table_seq(api_world(req), T_genericObject));
+        for (size_t i = 0; i < l->n; i++)
+                if (l->v[i]->kind == T_register && access_sees(req, l->v[i]) && !is_gone(l->v[i])) {
+                        if (l->v[i]->state == S_active)
+                                reveal(req, l->v[i], hash, key);
+                        vec_push(&rows, l->v[i]);
+                }
+        collection_reply_rows(req, def, &rows, 200);
+        vec_done(&rows);
+        return true;
 }

@@ -12,7 +12,14 @@ static const struct type_hooks rows[] = {
         { .type = T_register, .on_list = register_list, .on_validate = register_validate, .on_create = register_create },
         { .type = T_project, .on_validate = project_validate, .on_create = project_create, .on_remove = project_remove,
           .on_action = project_action },
-        { .type = T_account, .on_remove = account_remove_hook },
+        { .type = T_account, .on_validate = account_validate, .on_create = account_create, .on_remove = account_remove_hook,
+          .on_action = account_action },
+        { .type = T_password, .on_post = password_post, .on_validate = password_validate, .on_create = password_create,
+          .on_action = password_action },
+        { .type = T_token, .on_post = token_post, .on_list = token_list, .on_item = token_item },
+        { .type = T_localAuthConfig, .on_post = local_auth_post, .on_list = local_auth_list },
+        { .type = T_identity, .on_list = identity_list, .on_item = identity_item },
+        { .type = T_agent, .on_create = agent_create_hook, .on_remove = agent_remove_hook },
 };
 
 const struct type_hooks *type_hooks_of(enum api_version v, enum type_id type) {

@@ -56,3 +56,22 @@ int registration_token_link(struct api_req *req, struct record *r, const struct 
 int register_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void register_create(struct api_req *req, struct record *r, const struct field_values *values);
 bool register_list(struct api_req *req, const struct type_def *def);
+int account_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+void account_create(struct api_req *req, struct record *r, const struct field_values *values);
+int account_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int password_post(struct api_req *req, const struct type_def *def, struct dr_error *err);
+int password_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+void password_create(struct api_req *req, struct record *r, const struct field_values *values);
+int password_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int token_post(struct api_req *req, const struct type_def *def, struct dr_error *err);
+bool token_list(struct api_req *req, const struct type_def *def);
+int token_item(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
+int local_auth_post(struct api_req *req, const struct type_def *def, struct dr_error *err);
+bool local_auth_list(struct api_req *req, const struct type_def *def);
+bool identity_list(struct api_req *req, const struct type_def *def);
+int identity_item(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
+void agent_create_hook(struct api_req *req, struct record *r, const struct field_values *values);
+int agent_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
+
+/* One identity as JSON: also part of tokens (types/identity.c). */
+void identity_write(struct api_req *req, struct jw *w, const struct record *account);
