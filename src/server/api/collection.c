@@ -9,7 +9,7 @@
 #include "filter.h"
 #include "history.h"
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 3000 };
+enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 3000, SORTED_MAX = 30000 };      /* SORTED_MAX: newest rows of history that a sort looks at */
 
 struct listing {
         struct api_req *req;
@@ -23,6 +23,7 @@ struct listing {
         enum field_id sort;
         bool descending;
         size_t limit, offset;
+        size_t past;                    /* rows kept out of history */
         bool more;
 };
 
@@ -174,6 +175,11 @@ static bool wanted(struct listing *l, const struct record *r) {
         return listed(l, r) && conditions_match(l->req, &l->conditions, r);
 }
 
+/* Is row i the one before it, or a copy out of history of what is live again after a roll-back? */
+static bool is_same(const struct listing *l, size_t i) {
+        return i > 0 && l->def->base != T_setting && l->def->base != T_activeSetting && l->rows.v[i]->id == l->rows.v[i - 1]->id;
+}
+
 /* Narrows rows to the page. In id order only as much as the page needs is looked at. */
 static void select_page(struct listing *l) {
         size_t last = l->offset + l->limit + 1, kept = 0, n = l->rows.n;
@@ -181,7 +187,7 @@ static void select_page(struct listing *l) {
         if (!named && n > 1)
                 qsort_r(l->rows.v, n, sizeof *l->rows.v, by_id, &(bool) { l->sort == F_NONE && l->descending });
         for (size_t i = 0; i < n && (l->sort != F_NONE || kept < last); i++)
-                if ((i == 0 || l->rows.v[i] != l->rows.v[i - 1]) && wanted(l, l->rows.v[i]))
+                if (!is_same(l, i) && wanted(l, l->rows.v[i]))
                         l->rows.v[kept++] = l->rows.v[i];
         l->rows.n = kept;
         if (l->sort != F_NONE && kept > 1) {
@@ -359,10 +365,21 @@ static void finish(struct listing *l) {
         write_list(l, 200);
 }
 
-static void history_row(void *arg, struct record *r) { vec_push(&((struct listing *) arg)->rows, r); }
+/* Rows that the page cannot use are dropped at once; in order of id reading ends where the page does. */
+static enum history_wish history_row(void *arg, struct record *r) {
+        struct listing *l = arg;
+        if (!wanted(l, r))
+                return HISTORY_DROP;
+        vec_push(&l->rows, r);
+        l->past++;
+        if (l->sort == F_NONE)
+                return l->past > l->offset + l->limit ? HISTORY_ENOUGH : HISTORY_KEEP;
+        return l->past >= SORTED_MAX ? HISTORY_ENOUGH : HISTORY_KEEP;
+}
 static void history_done(void *arg, int result) {
         struct listing *l = arg;
         if (result == 0) {
+                candidates(l);          /* only now: records do not stay while the store reads */
                 finish(l);
                 return;
         }
@@ -405,11 +422,12 @@ static void list(struct api_req *req, const struct type_def *def, const struct r
         for (size_t i = 0; i < l->conditions.n; i++)    /* by name or uuid an administrator finds every project */
                 req->conditions_all |= l->conditions.v[i].field == F_name || l->conditions.v[i].field == F_uuid;
         read_options(l);
+        if (!parent && history_wanted(req, def)) {
+                history_list(req, def->base, l->sort != F_NONE || l->descending, history_row, history_done, l);
+                return;
+        }
         candidates(l);
-        if (!parent && history_wanted(req, def))
-                history_list(req, def->base, history_row, history_done, l);
-        else
-                finish(l);
+        finish(l);
 }
 
 void collection_reply(struct api_req *req, const struct type_def *def) { list(req, def, NULL, NULL); }

@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "core/settings.h"
+#include "form.h"
 
 const char *api_param(const struct api_req *req, const char *name) {
         return req->http ? http_query_get(&req->http->query, name) : NULL;
@@ -74,13 +75,48 @@ static const char *client_ip(struct api_req *req) {
         return ip;
 }
 
-/* Body map with the query merged in: the body wins, a repeated parameter is a list (api.md 1.1). */
+/* Parameters as a map: a repeated one is a list. */
+static void merge_params(struct json_object *args, const struct http_query *q) {
+        for (size_t i = 0; i < q->n; i++) {
+                const struct http_param *p = &q->v[i];
+                struct json_object *old = NULL;
+                if (*p->name == '_' || str_eq(p->name, "action") || str_eq(p->name, "projectId"))
+                        continue;
+                struct json_object *v = json_object_new_string(p->value);
+                if (!json_object_object_get_ex(args, p->name, &old)) {
+                        json_object_object_add(args, p->name, v);
+                } else if (json_object_is_type(old, json_type_array)) {
+                        json_object_array_add(old, v);
+                } else {
+                        struct json_object *list = json_object_new_array();
+                        json_object_array_add(list, json_object_get(old));
+                        json_object_array_add(list, v);
+                        json_object_object_add(args, p->name, list);
+                }
+        }
+}
+
+static int read_form(struct api_req *req, const char *type, struct json_object *args, struct dr_error *err) {
+        struct http_query form = { 0 };
+        int r = form_parse(type, req->http->body, req->http->body_len, &form, err);
+        if (r == 0)
+                merge_params(args, &form);
+        http_query_done(&form);
+        return r;
+}
+
+/* Body map with query and form fields merged in: the body wins (api.md 1.1). */
 static int read_body(struct api_req *req, struct dr_error *err) {
         struct http_request *h = req->http;
-        if (h->body && h->body_len) {
+        const char *type = api_header(req, "Content-Type");
+        AUTO(json_free) struct json_object *args = json_object_new_object();
+        int r;
+        if (h->body && h->body_len && form_is(type, h->body, h->body_len)) {
+                if ((r = read_form(req, type, args, err)) < 0)
+                        return r;
+        } else if (h->body && h->body_len) {
                 struct json_object *o = NULL;
-                int r = json_parse(h->body, h->body_len, h->body_len, &o, err);
-                if (r < 0)
+                if ((r = json_parse(h->body, h->body_len, h->body_len, &o, err)) < 0)
                         return r;
                 if (json_object_is_type(o, json_type_object) || json_object_is_type(o, json_type_array))
                         req->body = o;
@@ -93,25 +129,7 @@ static int read_body(struct api_req *req, struct dr_error *err) {
                 req->body = json_object_new_object();
         if (!json_object_is_type(req->body, json_type_object))
                 return 0;
-        AUTO(json_free) struct json_object *args = json_object_new_object();
-        for (size_t i = 0; i < h->query.n; i++) {
-                const struct http_param *p = &h->query.v[i];
-                struct json_object *old = NULL, *v = json_object_new_string(p->value);
-                if (*p->name == '_' || str_eq(p->name, "action") || str_eq(p->name, "projectId")) {
-                        json_object_put(v);
-                        continue;
-                }
-                if (!json_object_object_get_ex(args, p->name, &old)) {
-                        json_object_object_add(args, p->name, v);
-                } else if (json_object_is_type(old, json_type_array)) {
-                        json_object_array_add(old, v);
-                } else {
-                        struct json_object *list = json_object_new_array();
-                        json_object_array_add(list, json_object_get(old));
-                        json_object_array_add(list, v);
-                        json_object_object_add(args, p->name, list);
-                }
-        }
+        merge_params(args, &h->query);
         json_object_object_foreach(args, key, value)
                 if (!json_has(req->body, key))
                         json_object_object_add(req->body, key, json_object_get(value));
@@ -192,15 +210,26 @@ void api_set_caller(struct api_req *req, struct record *account, enum role role,
 const char *api_member_role(const struct api_req *req, const struct record *account, const struct record *project) {
         char id[24];
         snprintf(id, sizeof id, "%lld", (long long) account->id);
+        static const char *const order[] = { "owner", "member", "restricted", "readonly" };     /* the best one counts (api.md 2.2) */
+        const char *best = NULL;
+        size_t best_at = SIZE_MAX;
         const struct records *l = world_by_int(api_world(req), T_projectMember, F_projectId, project->id);
         for (size_t i = 0; i < l->n; i++) {
                 const char *ext = record_str(l->v[i], F_externalId);
                 if (l->v[i]->state != S_active || !str_eq(record_str(l->v[i], F_externalIdType), "rancher_id") || !ext)
                         continue;
-                if (str_eq(ext, id) || (str_starts(ext, "1a") && str_eq(ext + 2, id)))
-                        return str_or(record_str(l->v[i], F_role), "member");
+                if (!str_eq(ext, id) && !(str_starts(ext, "1a") && str_eq(ext + 2, id)))
+                        continue;
+                const char *role = str_or(record_str(l->v[i], F_role), "member");
+                size_t at = 0;
+                while (at < ARRAY_LEN(order) && !str_eq(order[at], role))
+                        at++;
+                if (!best || at < best_at) {
+                        best = role;
+                        best_at = at;
+                }
         }
-        return NULL;
+        return best;
 }
 
 static struct record *project_of(const struct api_req *req, const char *text) {
@@ -211,12 +240,25 @@ static struct record *project_of(const struct api_req *req, const char *text) {
         return p && p->kind == T_project ? p : NULL;
 }
 
+/* X-API-Client-Access-Key names a project by one of its keys (api.md 2.2). */
+static const struct record *project_of_key(const struct api_req *req) {
+        const char *key = api_header(req, "X-API-Client-Access-Key");
+        const struct records *l = key && *key ? world_by_str(api_world(req), T_credential, F_publicValue, key) : NULL;
+        for (size_t i = 0; l && i < l->n; i++) {
+                const struct record *p = l->v[i]->state == S_active ? world_get(api_world(req), T_account, l->v[i]->account_id) : NULL;
+                if (p && p->kind == T_project)
+                        return p;
+        }
+        return NULL;
+}
+
 int api_enter_project(struct api_req *req, struct dr_error *err) {
         const char *text = req->path_project;
         if (!text)
                 text = api_header(req, "X-API-Project-Id");
         if (!text || !*text)
                 text = api_param(req, "projectId");
+        const struct record *by_key = text && *text ? NULL : project_of_key(req);
         bool plain = api_param(req, "_plainId") && (req->role == ROLE_admin || req->role == ROLE_superadmin || req->role == ROLE_service ||
                                                     req->role == ROLE_agent);
         req->plain_ids = plain;
@@ -226,12 +268,13 @@ int api_enter_project(struct api_req *req, struct dr_error *err) {
                 if (r >= 0)
                         req->role = (enum role) r;
         }
-        if (!text || !*text) {
+        if ((!text || !*text) && !by_key) {
                 if (req->role == ROLE_project)
                         req->project_id = req->account_id;
                 return 0;
         }
-        struct record *p = project_of(req, text);
+        struct record *p = by_key ? world_get(api_world(req), T_account, by_key->id) : project_of(req, text);
+        text = by_key ? record_name(by_key) : text;
         bool own = p && req->caller->id == p->id;
         if (!p || (p->state != S_active && p->state != S_upgrading && p->state != S_updating_active && !req->all_accounts))
                 return dr_fail(err, DR_E_FORBIDDEN, NULL, "there is no active environment \"%.40s\" for this account", text);

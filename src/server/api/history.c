@@ -5,8 +5,13 @@
 struct reading {
         struct api_req *req;
         enum type_id table;
-        void (*row)(void *arg, struct record *r);
+        enum history_wish (*row)(void *arg, struct record *r);
         void (*done)(void *arg, int result);
+        bool descending, enough;
+        unsigned chunk, limit;          /* rows that came with this question; that were asked for */
+        size_t looked_at;
+        int64_t last_id;
+        int64_t caller, agent;          /* ids: both may be removed while the store reads */
         void (*one)(struct api_req *req, struct record *r);
         struct record *found;
         void *arg;
@@ -78,37 +83,74 @@ static struct record *decode(struct reading *x, const char *table, int64_t id, i
         return api_keep(x->req, r);
 }
 
+static bool caller_is_there(struct reading *x) {
+        struct api_req *req = x->req;
+        struct world *w = api_world(req);
+        if ((!req->caller || world_get(w, T_account, x->caller) == req->caller) && (!req->agent || world_get(w, T_agent, x->agent) == req->agent))
+                return true;
+        req->caller = req->agent = NULL;
+        return false;
+}
+
 static void on_row(void *arg, const char *table, int64_t id, int64_t account, const char *body, size_t len) {
         struct reading *x = arg;
+        x->chunk++;
+        x->last_id = id;
+        if (x->enough || !caller_is_there(x)) {
+                x->enough = true;
+                return;
+        }
         struct record *r = decode(x, table, id, account, body, len);
-        if (r && x->row)
-                x->row(x->arg, r);
+        if (r && x->row) {
+                enum history_wish wish = x->row(x->arg, r);
+                x->enough = wish == HISTORY_ENOUGH;
+                if (wish == HISTORY_DROP) {             /* it was the last kept one */
+                        record_free(x->req->made.v[--x->req->made.n]);
+                        r = NULL;
+                }
+        }
         x->found = r;
 }
+
+static void read_rows(struct reading *x, int64_t id);
 
 static void on_done(void *arg, int result, const char *message) {
         struct reading *x = arg;
         if (result < 0)
                 log_warning("could not read history", "table", type_name(x->table), "reason", str_or(message, ""), NULL);
-        if (x->one)
+        x->looked_at += x->chunk;
+        if (!caller_is_there(x)) {
+                x->enough = true;
+                x->found = NULL;
+                result = result ? result : -ECANCELED;
+        }
+        bool more = result == 0 && !x->one && !x->enough && x->chunk == x->limit && x->looked_at < HISTORY_READ_MAX && x->req->http;
+        if (more)
+                read_rows(x, 0);
+        else if (x->one)
                 x->one(x->req, x->found);
         else
                 x->done(x->arg, result);
 }
 
-static void read_rows(struct api_req *req, struct reading *x, int64_t id, unsigned limit) {
-        struct store *s = req->api->conf.store;
-        bool all = req->all_accounts || x->one;         /* one row: the caller checks whose it is */
+static void read_rows(struct reading *x, int64_t id) {
+        x->caller = x->req->caller ? x->req->caller->id : 0;
+        x->agent = x->req->agent ? x->req->agent->id : 0;
+        struct store *s = x->req->api->conf.store;
+        bool all = x->req->all_accounts || x->one;      /* one row: the caller checks whose it is */
         struct store_history_query q = {
-                .table = type_name(x->table), .id = id, .account_id = all ? 0 : req->account_id, .descending = true, .limit = limit,
+                .table = type_name(x->table), .id = id, .account_id = all ? 0 : x->req->account_id, .after_id = x->last_id,
+                .descending = x->descending, .limit = x->limit,
         };
+        x->chunk = 0;
         s->ops->history(s, &q, on_row, on_done, x);
 }
 
-void history_list(struct api_req *req, enum type_id table, void (*row)(void *arg, struct record *r), void (*done)(void *arg, int result), void *arg) {
+void history_list(struct api_req *req, enum type_id table, bool descending, enum history_wish (*row)(void *arg, struct record *r),
+                  void (*done)(void *arg, int result), void *arg) {
         struct reading *x = arena_alloc(&req->arena, sizeof *x);
-        *x = (struct reading) { .req = req, .table = table, .row = row, .done = done, .arg = arg };
-        read_rows(req, x, 0, STORE_HISTORY_LIMIT_MAX);
+        *x = (struct reading) { .req = req, .table = table, .row = row, .done = done, .arg = arg, .descending = descending, .limit = STORE_HISTORY_LIMIT_MAX };
+        read_rows(x, 0);
 }
 
 void history_get(struct api_req *req, enum type_id table, int64_t id, void (*done)(struct api_req *req, struct record *r)) {
@@ -117,6 +159,6 @@ void history_get(struct api_req *req, enum type_id table, int64_t id, void (*don
                 return;
         }
         struct reading *x = arena_alloc(&req->arena, sizeof *x);
-        *x = (struct reading) { .req = req, .table = table, .one = done };
-        read_rows(req, x, id, 1);
+        *x = (struct reading) { .req = req, .table = table, .one = done, .limit = 1 };
+        read_rows(x, id);
 }

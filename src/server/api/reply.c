@@ -84,13 +84,15 @@ static void clean(struct http_headers *h) {
                                 *p = ' ';
 }
 
+static void wrap(struct api_req *req) {
+        if (req->html && req->out.len && !req->content_type)
+                html_wrap(req);
+}
+
 static void send_now(struct api_req *req, int status) {
         struct api *a = req->api;
         if (req->http) {
                 struct http_request *http = req->http;
-                standard_headers(req);
-                if (req->html && req->out.len && !req->content_type)
-                        html_wrap(req);
                 if (req->out.len || status != 204)
                         api_header_add(req, "Content-Type", str_or(req->content_type, "application/json; charset=utf-8"));
                 clean(&req->headers);
@@ -117,6 +119,7 @@ static void released(void *arg, int result) {
         sbuf_reset(&req->out);
         req->content_type = NULL;
         error_write(req, &err, &req->out);
+        wrap(req);
         send_now(req, dr_error_row(err.code)->http_status);
 }
 
@@ -130,6 +133,11 @@ void api_reply(struct api_req *req, int status) {
                 status = 500;
         }
         req->status = status;
+        if (req->http) {                /* now, not when it goes: who asked may be removed meanwhile */
+                standard_headers(req);
+                wrap(req);
+        }
+        req->caller = req->agent = NULL;
         if (req->wrote)
                 core_output(api_core(req), released, req);
         else
