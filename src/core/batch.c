@@ -100,6 +100,8 @@ static void leave_world(struct core *c, struct record *r, bool to_history) {
         world_delete(c->world, r);
         world_set_table_seq(c->world, (enum type_id) r->type, u->batch->seq);
         u->deleted = true;
+        if (r->type == T_instance)
+                unit_lost_member(c, r);
         u->to_history = to_history;
         struct text *progress = map_del(&c->progress, record_key(r));
         text_unref(progress);
@@ -121,12 +123,17 @@ static void close_rows(struct core *c, struct batch *b) {
                 struct undo *u = b->undos.v[i];
                 if (!u->dirty)
                         continue;
-                const struct record *r = u->r;
+                struct record *r = u->r;
                 const char *table = table_name((enum type_id) r->type);
-                if (u->deleted && u->old)
+                if (r->type == T_deploymentUnit && !u->deleted && !u->old && unit_is_told(c, r)) {
+                        r->unstored = true;
+                        continue;
+                }
+                if (u->deleted && u->old && !r->unstored)
                         store_batch_add(b->rows, STORE_DELETE, table, r->id, r->account_id, 0, NULL, 0);
                 if (u->deleted && !u->to_history)
                         continue;
+                r->unstored = false;
                 struct sbuf row = SBUF(ROW_BYTES_MAX);
                 record_encode(c, r, u->deleted, b, &row);
                 assert(sbuf_ok(&row));

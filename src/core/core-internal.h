@@ -68,6 +68,11 @@ void core_roll_back(struct core *c, uint64_t from_seq, const char *why);
 void batch_free(struct batch *b);
 struct batch *core_open_batch(struct core *c);
 
+/* units.c */
+bool unit_is_told(const struct core *c, const struct record *du);       /* its containers' rows say all of it */
+void unit_lost_member(struct core *c, const struct record *instance);   /* instance has left the world in the open batch */
+void units_restore(struct core *c);                                     /* after load */
+
 /* process.c */
 void core_run_record(struct core *c, struct record *r);         /* one queue item */
 void core_resume_runs(struct core *c);                          /* after load */

@@ -121,6 +121,7 @@ int core_load(struct core *c, struct dr_error *err) {
         int r = s->ops->load(s, load_row, load_blob, load_meta, &l, err);
         if (r < 0 || l.result < 0)
                 return r < 0 ? r : l.result;
+        units_restore(c);
         for (unsigned t = 1; t < T_MAX; t++) {
                 if (type_base((enum type_id) t) != (enum type_id) t)
                         continue;

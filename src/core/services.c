@@ -94,6 +94,7 @@ static struct record *create_instance(struct core *c, struct record *s, struct r
         if (lc)
                 core_put_str(c, i, F_launchConfigName, lc_name);
         core_put(c, i, F_stackServiceName, (struct value) { .tag = V_STR, .t = shared(stack_name, record_name(s), lc_name) });
+        core_put_int(c, i, F_deploymentUnitId, du->id);
         core_put(c, i, F_deploymentUnitUuid, (struct value) { .tag = V_STR, .t = text_ref(record_text(du, F_deploymentUnitUuid)) });
         core_put(c, i, F_serviceIndex, (struct value) { .tag = V_STR, .t = text_ref(record_text(du, F_serviceIndex)) });
         int64_t create_index = record_int(s, F_createIndex) + 1;
@@ -179,7 +180,8 @@ static void apply(struct core *c, struct record *s, struct plan *plan, bool may_
         for (size_t k = 0; k < made.n; k++)
                 bind_partners(c, s, made_in.v[k], made.v[k]);
         for (size_t k = 0; k < made.n; k++)
-                (void) core_process_start(c, made.v[k], P_instance_create, NULL, NULL);
+                if (core_process_start(c, made.v[k], P_instance_create, NULL, NULL) == 0)
+                        core_run_record(c, made.v[k]);  /* placed and started in the batch that makes it: one row, not two */
         vec_done(&made);
         vec_done(&made_in);
 }

@@ -71,6 +71,7 @@ struct record {
         uint16_t kind;                  /* schema: T_container, T_loadBalancerService, ... */
         uint16_t state;                 /* enum state_id */
         uint16_t n, cap;                /* slots */
+        bool unstored;                  /* has no row: its content is told by others' (core's) */
         struct slot *slots;             /* sorted by field */
         struct run *run;                /* NULL: nothing runs */
         void *undo;                     /* core's: newest batch's copy */
