@@ -340,9 +340,31 @@ static void describe(const struct constraint *c, char *buf, size_t n) {
 
 struct candidate { struct record *host; size_t load; uint64_t draw; };
 
-static int by_load(const void *a, const void *b) {
-        const struct candidate *x = a, *y = b;
-        return x->load != y->load ? (x->load < y->load ? -1 : 1) : x->draw < y->draw ? -1 : x->draw > y->draw;
+static bool less_loaded(const struct candidate *x, const struct candidate *y) {
+        return x->load != y->load ? x->load < y->load : x->draw < y->draw;
+}
+
+static int by_load(const void *a, const void *b) { return less_loaded(a, b) ? -1 : less_loaded(b, a); }
+
+/* Ordered as far as it was asked for: mostly the first one does. v[0..sorted) are in order, the rest are not before them. */
+struct candidates { struct candidate *v; size_t n, cap, sorted; };
+
+static struct candidate *candidate_at(struct candidates *cs, size_t k) {
+        enum { PICKED_MAX = 8 };
+        if (k >= cs->sorted && cs->sorted >= PICKED_MAX) {
+                qsort(cs->v + cs->sorted, cs->n - cs->sorted, sizeof *cs->v, by_load);
+                cs->sorted = cs->n;
+        }
+        for (; cs->sorted <= k; cs->sorted++) {
+                struct candidate *first = &cs->v[cs->sorted], *best = first;
+                for (struct candidate *x = first + 1; x < cs->v + cs->n; x++)
+                        if (less_loaded(x, best))
+                                best = x;
+                struct candidate t = *first;
+                *first = *best;
+                *best = t;
+        }
+        return &cs->v[k];
 }
 
 int place_unit(const struct place_request *req, struct record **ret_host, struct dr_error *err) {
@@ -367,14 +389,13 @@ int place_unit(const struct place_request *req, struct record **ret_host, struct
         for (size_t m = 0; m < req->instances.n; m++)
                 collect(&cs, req->instances.v[m]);
         const struct records *hosts = world_of_account(req->world, T_host, req->instances.v[0]->account_id);
-        VEC(struct candidate) cand = { 0 };
+        struct candidates cand = { .n = 0 };
         for (size_t k = 0; k < hosts->n; k++) {
                 struct record *h = hosts->v[k];
                 if ((bound && h->id != bound) || !req->usable(req->arg, h))
                         continue;
                 vec_push(&cand, ((struct candidate) { h, world_by_int(req->world, T_instance, F_hostId, h->id)->n, rng_u64(req->rng) }));
         }
-        vec_sort(&cand, by_load);
         if (!cand.n) {
                 vec_done(&cand);
                 return bound ? dr_fail(err, DR_E_UNAVAILABLE, NULL, "valid host(s) [%lld]", (long long) bound)
@@ -383,12 +404,13 @@ int place_unit(const struct place_request *req, struct record **ret_host, struct
         for (;;) {
                 size_t best_hard = SIZE_MAX, best_soft = SIZE_MAX, best = 0;
                 for (size_t k = 0; k < cand.n; k++) {
-                        size_t hard = !ports_free(req, &ports, cand.v[k].host), soft = 0;
+                        const struct candidate *at = candidate_at(&cand, k);
+                        size_t hard = !ports_free(req, &ports, at->host), soft = 0;
                         for (size_t m = 0; m < cs.n; m++)
-                                if (!cs.v[m].dropped && !holds(req, &cs.v[m], cand.v[k].host))
+                                if (!cs.v[m].dropped && !holds(req, &cs.v[m], at->host))
                                         (*(cs.v[m].soft ? &soft : &hard))++;
                         if (!hard && !soft) {
-                                *ret_host = cand.v[k].host;
+                                *ret_host = at->host;
                                 vec_done(&cand);
                                 return 0;
                         }
