@@ -19,6 +19,8 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
 
 /* services.c */
 core_handler service_create, service_activate, service_update, service_deactivate, service_remove;
+core_handler service_create_with_ports;         /* env_ports.c */
+core_handler service_restart;                   /* service_restart.c */
 core_handler stack_create, stack_remove;
 core_handler account_deactivate, account_remove;
 void service_idle(struct core *c, struct record *s);
