@@ -54,19 +54,10 @@ void instance_destroy(struct core *c, struct record *i) {
         }
 }
 
-/* A standalone container names its partners itself. */
-static void take_partners(struct core *c, struct record *i) {
-        if (record_int(i, F_networkContainerId) && !record_int(i, F_networkFromId))
-                core_put_int(c, i, F_networkFromId, record_int(i, F_networkContainerId));
-        struct text *from = record_text(i, F_dataVolumesFrom);
-        if (from && !record_has(i, F_volumesFromIds) && !record_int(i, F_serviceId))
-                core_put(c, i, F_volumesFromIds, (struct value) { .tag = V_JSON, .t = text_ref(from) });
-}
-
 enum step instance_create(struct core *c, struct record *i, struct run *run, struct step_ctx *ctx) {
+        (void) c;
         (void) run;
         (void) ctx;
-        take_partners(c, i);
         return record_int_or(i, F_startOnCreate, 1) ? STEP_DELEGATE : STEP_DONE;
 }
 
