@@ -59,10 +59,10 @@ static char *endpoints_of(const struct json_object *service) {
 static char *scale_of(const struct json_object *service) {
         struct json_object *ids = json_get_array(service, "instanceIds");
         const char *global = json_str(json_get_object(json_get_object(service, "launchConfig"), "labels"), "io.rancher.scheduler.global", "");
-        size_t n = ids ? json_object_array_length(ids) : 0;
+        long long n = json_int(service, "currentScale", ids ? (int64_t) json_object_array_length(ids) : 0);     /* sidekicks do not count */
         if (!json_has(service, "scale"))
                 return dr_xstrdup("");
-        return str_eq(global, "true") ? dr_xasprintf("%zu", n) : dr_xasprintf("%zu/%lld", n, (long long) json_int(service, "scale", 0));
+        return str_eq(global, "true") ? dr_xasprintf("%lld", n) : dr_xasprintf("%lld/%lld", n, (long long) json_int(service, "scale", 0));
 }
 
 /* What holds a service up: its own message, else that of a container of it. */
