@@ -19,6 +19,8 @@ KILLS = int(os.environ.get('DROVER_TEST_KILLS', '20'))
 BUSY_KILLS = KILLS * 3 // 4
 LOST = (OSError, http.client.HTTPException, ValueError)        # no answer, or half of one
 SCALES = (30, 5)
+STACKS_MAX = 50         # of the client at a time
+PAUSE_S = 0.01          # between its writes: the server has other work, too
 
 
 class Log:
@@ -45,6 +47,7 @@ class Writer(threading.Thread):
         try:
             while not self.over.is_set():
                 self.one()
+                time.sleep(PAUSE_S)
         except BaseException as e:              # told by the test
             self.error = e
             raise
@@ -72,7 +75,7 @@ class Writer(threading.Thread):
         return answer
 
     def one(self):
-        kind = self.rng.random()
+        kind = self.rng.random() if len(self.names) < STACKS_MAX else 1
         if kind < 0.4 or not self.names:
             self.made += 1
             name = f'w{self.made}'
@@ -95,7 +98,7 @@ class Writer(threading.Thread):
     def find(self, name):
         while True:
             try:
-                return self.world.api.one('stacks', name=name)
+                return self.world.api.list(f'stacks?name={name}')[0]
             except LOST:
                 time.sleep(0.02)
 
