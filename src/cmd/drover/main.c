@@ -24,7 +24,7 @@ static const struct opt_row rows[] = {
 
 static const struct opt_command *const verbs[] = {
         &verb_login, &verb_config, &verb_env, &verb_hosts, &verb_stacks, &verb_services, &verb_ps, &verb_up, &verb_start, &verb_stop,
-        &verb_restart, &verb_scale, &verb_rm, &verb_inspect, &verb_events, &verb_wait, &verb_lab, &verb_doctor, &verb_completion,
+        &verb_restart, &verb_scale, &verb_rm, &verb_inspect, &verb_events, &verb_wait, &verb_lab, &verb_doctor, &verb_simulate, &verb_completion,
         &verb_help, &verb_complete,
 };
 
