@@ -1,6 +1,6 @@
 /* core-scale: many containers on hosts simulated in the process, through the real core and a real store.
  *
- * usage: core-scale [CONTAINERS [SERVICES [HOSTS [mem|sqlite]]]]
+ * usage: core-scale [CONTAINERS [SERVICES [HOSTS [mem|sqlite|fill DIR]]]]; fill only leaves the database in DIR
  * Time is simulated between events (nothing waits) and real for what the core and the store do. */
 #include "figure.h"
 
@@ -279,12 +279,16 @@ int main(int argc, char **argv) {
         uint64_t n[3] = { 100000, 100, 1000 };
         for (int i = 0; i < 3 && i + 1 < argc; i++)
                 if (parse_u64(argv[i + 1], 10000000, &n[i]) < 0 || n[i] == 0)
-                        die("usage: core-scale [CONTAINERS [SERVICES [HOSTS [mem|sqlite]]]]", NULL);
+                        die("usage: core-scale [CONTAINERS [SERVICES [HOSTS [mem|sqlite|fill DIR]]]]", NULL);
         const char *only = argc > 4 ? argv[4] : "";
         log_init(LOG_WARNING, LOG_LOGFMT, "core-scale");
         struct bench b = { .now_ms = 1000, .containers = (unsigned) n[0], .services = (unsigned) n[1], .host_count = (unsigned) n[2] };
         printf("core-scale: %u containers of %u services on %u simulated hosts\n", b.containers, b.services, b.host_count);
         bool ok = true;
+        if (str_eq(only, "fill") && argc == 6) {
+                b.dir = argv[5];
+                return in_child(measure_fill, &b) ? 0 : 2;
+        }
         if (!str_eq(only, "sqlite"))
                 ok &= in_child(measure_mem, &b);
         if (!str_eq(only, "mem")) {
