@@ -323,13 +323,17 @@ int simhosts_add(struct simhosts *s, int64_t account_id, const char *name) {
         h->account_id = account_id;
         snprintf(h->name, sizeof h->name, "%s", name);
         snprintf(h->uuid, sizeof h->uuid, "sim-%lld-%d", (long long) account_id, h->index);
-        struct record *agent = core_create(c, T_agent, 0);
-        core_put_int(c, agent, F_resourceAccountId, account_id);
-        core_put_str(c, agent, F_registerKey, h->uuid);
-        char uri[64];
-        snprintf(uri, sizeof uri, "sim://%s", h->uuid);
-        core_put_str(c, agent, F_uri, uri);
-        (void) core_process_start(c, agent, P_agent_create, NULL, NULL);        /* allowed: it is new */
+        const struct records *known = world_by_str(core_world(c), T_agent, F_registerKey, h->uuid);
+        struct record *agent = known->n ? known->v[0] : NULL;           /* of a former run of this program */
+        if (!agent) {
+                agent = core_create(c, T_agent, 0);
+                core_put_int(c, agent, F_resourceAccountId, account_id);
+                core_put_str(c, agent, F_registerKey, h->uuid);
+                char uri[64];
+                snprintf(uri, sizeof uri, "sim://%s", h->uuid);
+                core_put_str(c, agent, F_uri, uri);
+                (void) core_process_start(c, agent, P_agent_create, NULL, NULL);        /* allowed: it is new */
+        }
         h->agent_id = agent->id;
         h->next_work_ms = UINT64_MAX;
         h->connect_ms = now_ms(s);

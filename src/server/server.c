@@ -170,9 +170,8 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
         s->http = http_server_new(s->loop, &http);
         if (conf->sim_hosts) {
                 s->sim = simhosts_new(s->core, &(struct simhosts_conf) { .op_min_ms = 5, .op_max_ms = 50 });
-                simhosts_rejoin(s->sim, s->core);
                 const struct record *project = world_by_uuid(core_world(s->core), T_account, "adminProject");
-                for (size_t i = simhosts_count(s->sim); project && i < conf->sim_hosts; i++) {
+                for (size_t i = 0; project && i < conf->sim_hosts; i++) {
                         char name[32];
                         snprintf(name, sizeof name, "sim-%zu", i + 1);
                         simhosts_add(s->sim, project->id, name);
