@@ -8,9 +8,11 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 extern char **environ;
 
+enum { DESCRIPTORS_MAX = 65536 };
 /* Exit codes: what a service manager or a script can tell apart. 3 is server.h's. */
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_IN_USE = 4, EXIT_NEWER = 5 };
 
@@ -49,8 +51,10 @@ static void on_stopped(void *arg) { loop_stop(((struct running *) arg)->loop); }
 
 static void on_signal(int signum, void *arg) {
         struct running *r = arg;
-        if (++r->signals > 1)
+        if (++r->signals > 1) {         /* hurry: what is answered is stored already */
+                loop_stop(r->loop);
                 return;
+        }
         log_info("ending", "signal", signum == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
         notify_manager("STOPPING=1");
         server_stop(r->server, on_stopped, r);
@@ -93,6 +97,15 @@ static int serve(const struct opts *o, struct server_conf *conf, struct loop *l)
         return EXIT_OK;
 }
 
+/* As many connections as the machine allows: each host keeps one open. */
+static void raise_descriptor_limit(void) {
+        struct rlimit l;
+        if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+                l.rlim_cur = MIN(l.rlim_max, (rlim_t) DESCRIPTORS_MAX);
+                (void) setrlimit(RLIMIT_NOFILE, &l);    /* then fewer */
+        }
+}
+
 static int run(const struct opts *o) {
         struct dr_error err;
         const char *dir = opts_str(o, "data"), *key = opts_str(o, "key-file"), *db = opts_str(o, "db"), *nodes = opts_str(o, "node-dir");
@@ -114,6 +127,7 @@ static int run(const struct opts *o) {
         int r = store_open_sqlite_file(dir, db_file, &store, &err);
         if (r < 0)
                 return fail(r == -EBUSY ? EXIT_IN_USE : err.code == DR_E_INVALID_FORMAT ? EXIT_NEWER : EXIT_FAILED, &err);
+        raise_descriptor_limit();
         AUTO(loop_free) struct loop *l = loop_new();
         struct server_conf conf = {
                 .store = store, .data_key = master_key, .data_dir = dir, .node_dir = node_dir,
