@@ -31,7 +31,10 @@ struct keeper {
 };
 
 static int switch_setup(const char *address, struct dr_error *err) {
-        auto_free char *input = dr_xasprintf("link set lo up\nlink add br0 type bridge\nlink set br0 up\naddr add %s/24 dev br0\n", address);
+        /* br0 has an address of its own, else it is a port's and changes with it. off0 stays down: a port in it is cut, while a port in no
+         * bridge would still be heard by this namespace itself. */
+        auto_free char *input = dr_xasprintf("link set lo up\nlink add br0 address 02:d7:00:00:00:01 type bridge\nlink set br0 up\n"
+                                             "link add off0 type bridge\naddr add %s/24 dev br0\n", address);
         return prog_run(&(struct prog) { .argv = PROG("ip", "-batch", "-"), .input = input }, err);
 }
 

@@ -122,7 +122,7 @@ int switch_port_up(const struct lab *l, const struct lab_host *h, struct dr_erro
         if (r < 0)
                 return r;
         bool cut = switch_is_cut(l, h);
-        auto_free char *input = dr_xasprintf("link set %s %s\nlink set %s up\n", h->name, cut ? "nomaster" : "master br0", h->name);
+        auto_free char *input = dr_xasprintf("link set %s %s\nlink set %s up\n", h->name, cut ? "master off0" : "master br0", h->name);
         return prog_run(&(struct prog) { .argv = PROG("ip", "-batch", "-"), .netns_fd = ns, .input = input }, err);
 }
 
