@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { RETRY_MS = 1000, RETRY_MS_MAX = 30000, STABLE_MS = 60000, CONNECT_MS = 30000, HELLO_MS = 30000, PING_MS = 10000, QUEUE_BYTES_MAX = 24 << 20, STALL_MS = 30000 };
+enum { RETRY_MS = 1000, RETRY_MS_MAX = 30000, STABLE_MS = 10000, CONNECT_MS = 30000, HELLO_MS = 30000, PING_MS = 10000, QUEUE_BYTES_MAX = 24 << 20, STALL_MS = 30000 };
 
 struct session {
         struct session_config cfg;
@@ -42,7 +42,7 @@ static void set_ready(struct session *s, bool ready, bool refused, const char *w
         s->cfg.events->on_state(ready, refused, why, s->cfg.arg);
 }
 
-/* 1, 2, 4 ... 30 s, each times a random 0.5 to 1.5; from the start again after a minute of stable session. */
+/* 1, 2, 4 ... 30 s, each times a random 0.5 to 1.5; from the start again after ten seconds of stable session. */
 static void retry_later(struct session *s) {
         if (s->stopped)
                 return;
