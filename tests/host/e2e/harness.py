@@ -326,7 +326,8 @@ class World:
             for prefix in [full] + [f'{full}-{lc["name"]}' for lc in s.get('secondaryLaunchConfigs') or []]:
                 have = sorted(int(c['name'][len(prefix) + 1:]) for c in listed
                               if c['name'].startswith(prefix + '-') and c['name'][len(prefix) + 1:].isdigit())
-                if have != list(range(1, scale + 1)):
+                # A global service's index goes with its host.
+                if have != list(range(1, scale + 1)) and not (is_global and len(set(have)) == len(have) == scale):
                     wrong.append(f'service {prefix} of scale {scale} has the indexes {have}')
         return wrong
 
