@@ -24,7 +24,7 @@ static int on_object(const char *object, size_t len, void *arg) {
                         abort();
                 docker_container_done(&c);
         }
-        auto_free char *auth = docker_registry_auth(o);
+        free(docker_registry_auth(o));
         return 0;
 }
 

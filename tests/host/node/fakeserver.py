@@ -87,6 +87,8 @@ class FakeServer:
         self.host = None
         self.hello = None
         self.refuse = False
+        self.files = {}                 # path -> bytes, served to anybody
+        self.clock_skew_s = 0
         self.changed = threading.Condition()
         self.session = None
         self.port = port
@@ -101,6 +103,9 @@ class FakeServer:
 
             def log_message(self, *_):
                 pass
+
+            def date_time_string(self, timestamp=None):
+                return super().date_time_string(time.time() + fake.clock_skew_s)
 
             def basic(self):
                 kind, _, value = self.headers.get('Authorization', '').partition(' ')
@@ -123,6 +128,12 @@ class FakeServer:
 
             def do_GET(self):
                 url = urllib.parse.urlparse(self.path)
+                if url.path == '/ping' or url.path in fake.files:
+                    data = fake.files.get(url.path, b'pong')
+                    self.send_response(200)
+                    self.send_header('Content-Length', str(len(data)))
+                    self.end_headers()
+                    return self.wfile.write(data)
                 if url.path == '/v3/host/connect':
                     return fake.serve(self)
                 if url.path != '/v1/register' or self.basic() != f'registrationToken:{fake.TOKEN}':
