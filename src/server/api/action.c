@@ -54,8 +54,11 @@ void action_reply(struct api_req *req, const struct type_def *def, const char *i
                 return;
         }
         enum process_id p = process_by_action((enum type_id) r->type, a->name);
-        if (k == -ENOSYS && (p == P_NONE || is_later(p)))
-                k = dr_fail(&err, DR_E_NOT_IMPLEMENTED, NULL, "action %s of %s is not there yet", a->name, def->name);
+        if (k == -ENOSYS && (p == P_NONE || is_later(p))) {
+                (void) dr_fail(&err, DR_E_NOT_IMPLEMENTED, NULL, "action %s of %s is not there yet", a->name, def->name);
+                api_fail(req, &err);            /* its errno is the hooks' word for "go on": never through k */
+                return;
+        }
         if (k == -ENOSYS) {
                 AUTO(json_free) struct json_object *data = values_json(&in);
                 k = core_process_start(api_core(req), r, p, json_object_object_length(data) ? data : NULL, &err);

@@ -89,8 +89,9 @@ static int special_reply(const struct link_def *l, struct dr_error *err) {
         return dr_fail(err, DR_E_NOT_FOUND, NULL, "link %s leads nowhere", l->name);
 }
 
-static void follow(struct api_req *req, const struct type_def *def) {
-        struct record *r = access_get(req, def, req->seg[1]);
+static void follow_record(struct api_req *req, struct record *r) {
+        if (r && !access_sees(req, r))
+                r = NULL;
         const struct type_def *shown = r ? api_type_of(req, r) : NULL;
         const struct link_def *l = shown ? type_link(shown, req->seg[2], strlen(req->seg[2])) : NULL;
         struct dr_error err;
@@ -130,6 +131,15 @@ static void follow(struct api_req *req, const struct type_def *def) {
         } else {
                 wrong_method(req);
         }
+}
+
+static void follow(struct api_req *req, const struct type_def *def) {
+        struct record *r = access_get(req, def, req->seg[1]);
+        int64_t id;
+        if (r || req->method != VERB_GET || def->base == T_setting || id_decode_number(req->seg[1], strlen(req->seg[1]), req->plain_ids, &id) < 0)
+                follow_record(req, r);
+        else
+                history_get(req, def->base, id, follow_record);         /* of a removed one, or a process that has ended */
 }
 
 static void all(struct api_req *req, const struct type_def *def) {
