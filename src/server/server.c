@@ -8,6 +8,7 @@
 #include "auth/auth.h"
 #include "auth/first_start.h"
 #include "base/log.h"
+#include "base/times.h"
 #include "core/hosts.h"
 #include "core/simhost.h"
 #include "events/events.h"
@@ -18,7 +19,8 @@
 #include "scripts.h"
 
 enum {
-        TURN_BUDGET = 500,              /* queue items between two looks at the network */
+        TURN_MS = 10,                   /* work between two looks at the network ... */
+        TURN_ITEMS = 16,                /* ... looking at the clock after so many queue items */
         COMMIT_GAP_MS = 2,              /* how long changes wait for a commit under way */
         DRAIN_MS = 5000,
         PER_ADDRESS_MAX = 4096,         /* many clients and hosts may share an address; those with keys do not count */
@@ -79,7 +81,10 @@ static void on_turn_end(void *arg) {
         s->busy = true;
         if (s->sim)
                 simhosts_turn(s->sim);
-        bool more = core_turn(s->core, TURN_BUDGET);
+        uint64_t began = time_mono_ms();
+        bool more = core_turn(s->core, TURN_ITEMS);
+        while (more && time_mono_ms() < began + TURN_MS)
+                more = core_turn(s->core, TURN_ITEMS);
         commit(s);
         s->busy = false;
         set_due(s, more);

@@ -7,7 +7,7 @@
 #include "server/api/access.h"
 #include "server/api/encode.h"
 
-enum { GAP_MS = 250, FIRST_MS = 5 };
+enum { GAP_MS = 250, FIRST_MS = 5, FLUSH_BYTES_MAX = 1 << 20 };        /* beyond it the rest waits and merges meanwhile */
 
 static char still_there;
 
@@ -22,7 +22,9 @@ static void schedule(struct events *e) {
 
 static void put(struct events *e, uint64_t key, void *value) {
         void *old = map_set(&e->changed, key, value);
-        if (old && old != &still_there)
+        if (!old)
+                vec_push(&e->order, key);
+        else if (old != &still_there)
                 record_free(old);
         schedule(e);
 }
@@ -134,17 +136,18 @@ static void log_out(struct audience *a) {
         }
 }
 
-static void tell_one(struct audience *a, uint64_t key, const struct record *r) {
+/* Returns the bytes it took. */
+static size_t tell_one(struct audience *a, uint64_t key, const struct record *r) {
         struct api_req req;
         bool wanted = false;
         for (struct subscriber *s = a->first; s && !wanted; s = s->next)
                 wanted = s->changes;
         if (!wanted)
-                return;
+                return 0;
         if (!act_as(a, &req)) {
                 log_out(a);
                 done_as(&req);
-                return;
+                return 0;
         }
         const struct type_def *def = access_sees(&req, r) ? api_type_of(&req, r) : NULL;
         struct jw w = JW(&req.out, 0);
@@ -162,26 +165,37 @@ static void tell_one(struct audience *a, uint64_t key, const struct record *r) {
                         free(t);
                 }
         }
+        size_t n = req.out.len;
         done_as(&req);
+        return n;
+}
+
+static size_t flush_one(struct events *e, uint64_t key) {
+        void *value = map_del(&e->changed, key);
+        struct record *copy = value == &still_there ? NULL : value;
+        const struct record *r = world_get(core_world(e->core), (enum type_id) (key >> 48), (int64_t) (key & 0xffffffffffffu));
+        size_t bytes = 0;
+        if (!r)
+                r = copy;
+        for (struct audience *a = e->first, *next; a && r; a = next) {
+                next = a->next;
+                bytes += tell_one(a, key, r);
+        }
+        record_free(copy);
+        return bytes;
 }
 
 static void on_flush(void *arg) {
         struct events *e = arg;
-        struct map changed = e->changed;
-        e->changed = (struct map) { 0 };
+        size_t n = e->order.n, i = 0;
         e->flushed_ms = loop_now_ms(e->loop);
-        map_foreach(&changed, slot) {
-                struct record *copy = slot->value == &still_there ? NULL : slot->value;
-                const struct record *r = world_get(core_world(e->core), (enum type_id) (slot->key >> 48), (int64_t) (slot->key & 0xffffffffffffu));
-                if (!r)
-                        r = copy;
-                for (struct audience *a = e->first, *next; a && r; a = next) {
-                        next = a->next;
-                        tell_one(a, slot->key, r);
-                }
-                record_free(copy);
-        }
-        map_done(&changed);
+        for (size_t bytes = 0; i < n && bytes < FLUSH_BYTES_MAX; i++)
+                bytes += flush_one(e, e->order.v[i]);
+        if (i < e->order.n)
+                memmove(e->order.v, e->order.v + i, (e->order.n - i) * sizeof *e->order.v);
+        e->order.n -= i;
+        if (e->order.n)
+                schedule(e);
 }
 
 void changes_start(struct events *e) {
@@ -195,4 +209,5 @@ void changes_stop(struct events *e) {
                 if (slot->value != &still_there)
                         record_free(slot->value);
         map_done(&e->changed);
+        vec_done(&e->order);
 }

@@ -37,6 +37,7 @@ struct events {
         struct audience *first;
         size_t n;                       /* subscribers */
         struct map changed;             /* record key -> the record as it was removed, or &still_there */
+        VEC(uint64_t) order;            /* its keys, oldest first */
         uint64_t flushed_ms;
         struct timer *flush;
         size_t pending;                 /* events that wait until what they tell is durable */
