@@ -21,7 +21,7 @@ static bool module_listed(const char *name) {
         auto_free char *needle = dr_xasprintf("/%s.ko", name);
         for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
                 auto_free char *path = dr_xasprintf("/lib/modules/%s/%s", u.release, lists[i]);
-                auto_free char *text = file_read(path, MODULES_BYTES_MAX);
+                auto_free char *text = lab_file_read(path, MODULES_BYTES_MAX);
                 if (text && strstr(text, needle))
                         return true;
         }
@@ -59,7 +59,7 @@ static int scratch_netns(void) {
 }
 
 void check_overlay(const struct check_input *in, struct check_result *r) {
-        auto_free char *list = file_read("/proc/filesystems", 65536);
+        auto_free char *list = lab_file_read("/proc/filesystems", 65536);
         if ((list && strstr(list, "\toverlay\n")) || module_listed("overlay"))
                 check_ok(r, "the kernel has overlayfs");
         else

@@ -26,7 +26,7 @@ void check_server(const struct check_input *in, struct check_result *r) {
 
 static long interface_mtu(const char *name) {
         auto_free char *path = dr_xasprintf("/sys/class/net/%s/mtu", name);
-        auto_free char *text = file_read(path, 64);
+        auto_free char *text = lab_file_read(path, 64);
         uint64_t mtu = 0;
         if (text)
                 text[strcspn(text, "\n")] = '\0';
@@ -35,7 +35,7 @@ static long interface_mtu(const char *name) {
 
 /* The interface of the default route. False: there is none. */
 static bool default_interface(char name[IFNAMSIZ]) {
-        auto_free char *text = file_read("/proc/net/route", TABLE_BYTES_MAX);
+        auto_free char *text = lab_file_read("/proc/net/route", TABLE_BYTES_MAX);
         char *save = NULL;
         for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
                 char iface[IFNAMSIZ] = "", dest[16] = "", mask[16] = "";
@@ -69,7 +69,7 @@ void check_mtu(const struct check_input *in, struct check_result *r) {
 /* state: what marks a socket as listening in that table ("0A" for TCP, "07" for UDP). */
 static bool port_used(const char *const *tables, size_t n, unsigned port, const char *state) {
         for (size_t i = 0; i < n; i++) {
-                auto_free char *text = file_read(tables[i], TABLE_BYTES_MAX);
+                auto_free char *text = lab_file_read(tables[i], TABLE_BYTES_MAX);
                 char *save = NULL;
                 for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
                         char local[64] = "", st[8] = "";
@@ -123,7 +123,7 @@ void check_firewall(const struct check_input *in, struct check_result *r) {
 }
 
 void check_forwarding(const struct check_input *in, struct check_result *r) {
-        auto_free char *text = file_read("/proc/sys/net/ipv4/ip_forward", 16);
+        auto_free char *text = lab_file_read("/proc/sys/net/ipv4/ip_forward", 16);
         if (text && text[0] == '1')
                 check_ok(r, "IP forwarding is on");
         else

@@ -92,7 +92,7 @@ void check_cgroups(const struct check_input *in, struct check_result *r) {
         }
         bool v2 = tree->kind == CGROUP_V2;
         auto_free char *file = v2 ? dr_xasprintf("%s/cgroup.controllers", tree->roots[0]) : NULL;
-        auto_free char *controllers = file ? file_read(file, 4096) : NULL;
+        auto_free char *controllers = file ? lab_file_read(file, 4096) : NULL;
         char missing[64] = "";
         for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
                 bool have = v2 && controllers && strstr(controllers, wanted[i]);

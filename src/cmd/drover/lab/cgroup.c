@@ -27,7 +27,7 @@ static void add_root(struct cgroup_tree *t, const char *path) {
 
 /* Lines: id parent major:minor root mountpoint options [optional fields] - type source superoptions. */
 static int find_v1(struct cgroup_tree *t, struct dr_error *err) {
-        auto_free char *text = file_read("/proc/self/mountinfo", MOUNTINFO_BYTES_MAX);
+        auto_free char *text = lab_file_read("/proc/self/mountinfo", MOUNTINFO_BYTES_MAX);
         if (!text)
                 return dr_fail(err, DR_E_INTERNAL, NULL, "could not read file \"/proc/self/mountinfo\": %m");
         char *save = NULL;
@@ -106,8 +106,8 @@ static void copy_cpuset(const char *dir) {
         for (size_t i = 0; i < ARRAY_LEN(files); i++) {
                 auto_free char *to = dr_xasprintf("%s/%s", dir, files[i]);
                 auto_free char *from = dr_xasprintf("%s/../%s", dir, files[i]);
-                auto_free char *have = file_read(to, FILE_BYTES_MAX);
-                auto_free char *want = file_read(from, FILE_BYTES_MAX);
+                auto_free char *have = lab_file_read(to, FILE_BYTES_MAX);
+                auto_free char *want = lab_file_read(from, FILE_BYTES_MAX);
                 if (have && want && (!*have || *have == '\n'))
                         (void) write_file(to, want);    /* entering the group tells the failure */
         }
@@ -117,7 +117,7 @@ static void copy_cpuset(const char *dir) {
 static void enable_controllers(const char *dir) {
         auto_free char *list = dr_xasprintf("%s/cgroup.controllers", dir);
         auto_free char *control = dr_xasprintf("%s/cgroup.subtree_control", dir);
-        auto_free char *names = file_read(list, 4096);
+        auto_free char *names = lab_file_read(list, 4096);
         char *save = NULL;
         for (char *name = names ? strtok_r(names, " \n", &save) : NULL; name; name = strtok_r(NULL, " \n", &save)) {
                 auto_free char *text = dr_xasprintf("+%s", name);
@@ -176,7 +176,7 @@ static const char *freezer_root(const struct cgroup_tree *t) {
 /* The kernel's own view; "FREEZING" is not yet frozen. */
 static bool read_frozen(const struct cgroup_tree *t, const char *root, const char *path) {
         auto_free char *file = dr_xasprintf("%s/%s/%s", root, path, t->kind == CGROUP_V2 ? "cgroup.events" : "freezer.state");
-        auto_free char *text = file_read(file, 4096);
+        auto_free char *text = lab_file_read(file, 4096);
         return text && (strstr(text, "frozen 1") || str_starts(text, "FROZEN"));
 }
 
@@ -207,7 +207,7 @@ int cgroup_freeze(const struct cgroup_tree *t, const char *path, bool frozen, st
 
 static void kill_inside(const char *dir) {
         auto_free char *file = dr_xasprintf("%s/cgroup.procs", dir);
-        auto_free char *text = file_read(file, FILE_BYTES_MAX);
+        auto_free char *text = lab_file_read(file, FILE_BYTES_MAX);
         char *save = NULL;
         for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
                 int pid = 0;

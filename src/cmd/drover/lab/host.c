@@ -44,7 +44,7 @@ bool host_is_frozen(const struct lab *l, const struct lab_host *h) {
 static int write_text(const struct lab *l, const struct lab_host *h, const char *file, const char *text, struct dr_error *err) {
         auto_free char *path = lab_path(l, "hosts/%s/etc/%s", h->name, file);
         (void) unlink(path);    /* resolv.conf is often a link to elsewhere */
-        return file_write(path, text, err);
+        return lab_file_write(path, text, err);
 }
 
 /* The first start copies /etc: from then on the host has its own, whatever the machine's file systems can do. */

@@ -61,7 +61,7 @@ static int bind_own(int dir_fd, const char *sub, const char *to, struct dr_error
 
 /* The engine's cgroup2 controllers are handed down from our root, which holds no processes itself (PID 1 is in "init"). */
 static void hand_down_controllers(void) {
-        auto_free char *names = file_read("/sys/fs/cgroup/cgroup.controllers", 4096);
+        auto_free char *names = lab_file_read("/sys/fs/cgroup/cgroup.controllers", 4096);
         char *save = NULL;
         for (char *name = names ? strtok_r(names, " \n", &save) : NULL; name; name = strtok_r(NULL, " \n", &save)) {
                 auto_close int fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
@@ -72,7 +72,7 @@ static void hand_down_controllers(void) {
 
 static int write_wrapper(const struct hostfs *f, struct dr_error *err) {
         auto_free char *text = dr_xasprintf(wrapper_text, f->runc);
-        int r = file_write(hostfs_runc_wrapper, text, err);
+        int r = lab_file_write(hostfs_runc_wrapper, text, err);
         if (r < 0)
                 return r;
         return chmod(hostfs_runc_wrapper, 0755) < 0 ? dr_fail(err, DR_E_INTERNAL, NULL, "could not make \"%s\" executable: %m", hostfs_runc_wrapper) : 0;

@@ -57,7 +57,7 @@ static _Noreturn void join_one(const struct lab *l, const struct lab_host *h, co
 }
 
 static void print_tail(const char *path) {
-        auto_free char *text = file_read(path, 1 << 20);
+        auto_free char *text = lab_file_read(path, 1 << 20);
         size_t n = text ? strlen(text) : 0;
         const char *s = n > TAIL_BYTES ? text + n - TAIL_BYTES : text;
         if (n)

@@ -16,7 +16,7 @@
 
 enum { CONF_BYTES_MAX = 16384, PROC_BYTES_MAX = 4096 };
 
-char *file_read(const char *path, size_t max) {
+char *lab_file_read(const char *path, size_t max) {
         auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return NULL;
@@ -38,7 +38,7 @@ char *file_read(const char *path, size_t max) {
         }
 }
 
-int file_write(const char *path, const char *text, struct dr_error *err) {
+int lab_file_write(const char *path, const char *text, struct dr_error *err) {
         auto_free char *tmp = dr_xasprintf("%s.new", path);
         auto_close int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         size_t n = strlen(text);
@@ -154,7 +154,7 @@ int lab_open(const char *name, const char *dir, struct lab **ret, struct dr_erro
                         return dr_fail(err, DR_E_INVALID_CHARACTERS, NULL, "the path of the lab's folder has control characters");
         default_subnet(l);
         auto_free char *conf = lab_path(l, "lab.conf");
-        auto_free char *text = file_read(conf, CONF_BYTES_MAX);
+        auto_free char *text = lab_file_read(conf, CONF_BYTES_MAX);
         if (!text && errno != ENOENT && errno != ENOTDIR)
                 return dr_fail(err, DR_E_INTERNAL, NULL, "could not read file \"%s\": %m", conf);
         if (text)
@@ -198,7 +198,7 @@ int lab_save(const struct lab *l, struct dr_error *err) {
         if (!sbuf_ok(&b))
                 return dr_fail(err, DR_E_TOO_LARGE, NULL, "the lab's settings are longer than %d bytes", CONF_BYTES_MAX);
         auto_free char *conf = lab_path(l, "lab.conf");
-        return file_write(conf, sbuf_str(&b), err);
+        return lab_file_write(conf, sbuf_str(&b), err);
 }
 
 int lab_lock(const struct lab *l, int *ret_fd, struct dr_error *err) {
@@ -258,7 +258,7 @@ char *lab_cgroup(const struct lab *l, const char *leaf) {
 static uint64_t process_start(pid_t pid) {
         char path[64];
         snprintf(path, sizeof path, "/proc/%d/stat", pid);
-        auto_free char *text = file_read(path, PROC_BYTES_MAX);
+        auto_free char *text = lab_file_read(path, PROC_BYTES_MAX);
         char *s = text ? strrchr(text, ')') : NULL;
         if (!s || !s[1] || s[2] == 'Z' || s[2] == 'X')
                 return 0;
@@ -273,7 +273,7 @@ static uint64_t process_start(pid_t pid) {
 }
 
 static char *boot_id(void) {
-        char *id = file_read("/proc/sys/kernel/random/boot_id", 128);
+        char *id = lab_file_read("/proc/sys/kernel/random/boot_id", 128);
         if (!id)
                 return dr_xstrdup("unknown");
         id[strcspn(id, "\n")] = '\0';
@@ -283,11 +283,11 @@ static char *boot_id(void) {
 int lab_pid_write(const char *path, pid_t pid, struct dr_error *err) {
         auto_free char *boot = boot_id();
         auto_free char *text = dr_xasprintf("%d %llu %s\n", pid, (unsigned long long) process_start(pid), boot);
-        return file_write(path, text, err);
+        return lab_file_write(path, text, err);
 }
 
 pid_t lab_pid_read(const char *path) {
-        auto_free char *text = file_read(path, 256);
+        auto_free char *text = lab_file_read(path, 256);
         auto_free char *boot = boot_id();
         int pid = 0;
         unsigned long long start = 0;

@@ -52,6 +52,6 @@ pid_t lab_pid_read(const char *path);   /* 0: none, or not running any more */
 int lab_pid_kill(pid_t pid, int sig, int timeout_ms, struct dr_error *err);
 
 /* Files of at most max bytes as a string; caller frees. NULL: could not be read (errno). */
-char *file_read(const char *path, size_t max);
-int file_write(const char *path, const char *text, struct dr_error *err);      /* replaces by rename, 0644 */
+char *lab_file_read(const char *path, size_t max);
+int lab_file_write(const char *path, const char *text, struct dr_error *err);      /* replaces by rename, 0644 */
 int dir_make(const char *path, unsigned mode, struct dr_error *err);           /* with its parents */

@@ -97,7 +97,7 @@ int switch_stop(const struct lab *l, struct dr_error *err) {
 
 static char *cuts_read(const struct lab *l) {
         auto_free char *path = lab_path(l, "cuts");
-        char *text = file_read(path, CUTS_BYTES_MAX);
+        char *text = lab_file_read(path, CUTS_BYTES_MAX);
         return text ? text : dr_xstrdup("");
 }
 
@@ -165,7 +165,7 @@ static int apply_pairs(const struct lab *l, int ns, const char *cuts, struct dr_
 
 static int cuts_write(const struct lab *l, const char *text, struct dr_error *err) {
         auto_free char *path = lab_path(l, "cuts");
-        return file_write(path, text, err);
+        return lab_file_write(path, text, err);
 }
 
 int switch_cut(const struct lab *l, const struct lab_host *h, const char *peer, struct dr_error *err) {
