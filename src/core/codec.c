@@ -1,14 +1,14 @@
 /* codec.c: a record as a stored row and back.
  *
  * {"k":"container","s":"running","a":5,"c":1488450030000,"u":"…","f":{"name":"web-1",…},"r":{…}}: kind, state, account, created, uuid,
- * fields, run. Names, not numbers, so that a row outlives a change of the tables. A JSON value longer than BLOB_BYTES_MIN is
+ * fields, run. Names, not numbers, so that a row outlives a change of the tables. A JSON value longer than blob_bytes_min() is
  * a row of its own, written once and named by {"$b":id}: a launch config costs its bytes once however many containers have it. */
 #include "core-internal.h"
 
 #include "base/log.h"
 #include "formats/json.h"
 
-enum { BLOB_BYTES_MIN = 256 };
+enum { BLOB_BYTES_MIN = 256, SHARED_BYTES_MIN = 64 };  /* SHARED: values that many records have by design */
 
 const char *table_name(enum type_id table) { return type_name(table); }
 enum type_id table_by_name(const char *name) {
@@ -16,6 +16,9 @@ enum type_id table_by_name(const char *name) {
         return t != T_NONE && type_base(t) == t ? t : T_NONE;
 }
 
+static uint32_t blob_bytes_min(enum field_id f) {
+        return f == F_launchConfig || f == F_launchConfigText ? SHARED_BYTES_MIN : BLOB_BYTES_MIN;
+}
 static bool looks_like_blob(const struct text *t) { return str_starts(t->s, "{\"$b\":"); }
 
 static int64_t blob_id(struct core *c, struct text *t, struct batch *b) {
@@ -79,7 +82,7 @@ void record_encode(struct core *c, const struct record *r, bool inlined, struct 
                 case V_FLOAT: jw_double(&w, s->f); break;
                 case V_STR:   jw_stringn(&w, s->t->s, s->t->len); break;
                 case V_JSON:
-                        if (inlined || (s->t->len < BLOB_BYTES_MIN && !looks_like_blob(s->t))) {
+                        if (inlined || (s->t->len < blob_bytes_min((enum field_id) s->field) && !looks_like_blob(s->t))) {
                                 jw_raw(&w, s->t->s, s->t->len);
                         } else {
                                 jw_begin_object(&w);
