@@ -161,8 +161,11 @@ static void on_hello(struct session *s, const struct host_message *m) {
 static void on_host(struct session *s, const struct host_message *m) {
         struct record *agent = agent_of(s);
         struct dr_error err = { 0 };
-        if (agent && !hosts_report(s->all->core, agent, m->host, &err))
+        const struct record *host = agent ? hosts_report(s->all->core, agent, m->host, &err) : NULL;
+        if (agent && !host)
                 log_warning("a host's report is refused", "reason", err.message, "peer", ws_peer(s->ws), NULL);
+        else if (host && host->id != s->host_id)
+                refuse(s, WS_CLOSE_POLICY, "the host's uuid changed: connect anew");
 }
 
 static void on_reply(struct session *s, const struct host_message *m) {
