@@ -63,12 +63,13 @@ char *waiter_describe(const struct json_object *o) {
         const char *message = json_str(o, "transitioningMessage", NULL);
         sbuf_puts(&b, waiter_combined_state(o));
         if (counts_containers(o)) {
-                size_t have = json_object_array_length(json_get_array(o, "instanceIds"));
+                /* Sidekicks do not count, so not instanceIds where the server says it. */
+                long long have = json_int(o, "currentScale", (int64_t) json_object_array_length(json_get_array(o, "instanceIds")));
                 bool global = str_eq(json_str(json_get_object(json_get_object(o, "launchConfig"), "labels"), "io.rancher.scheduler.global", ""), "true");
                 if (global)
-                        sbuf_printf(&b, " %zu", have);
+                        sbuf_printf(&b, " %lld", have);
                 else
-                        sbuf_printf(&b, " %zu/%lld", have, (long long) json_int(o, "scale", 0));
+                        sbuf_printf(&b, " %lld/%lld", have, (long long) json_int(o, "scale", 0));
         }
         if (message && *message && !str_eq(json_str(o, "transitioning", "no"), "no"))
                 sbuf_printf(&b, ": %.1000s", message);
