@@ -59,7 +59,8 @@ int etcd_start(const char *dir, struct etcd **ret) {
                 dup2(null, 1);
                 dup2(null, 2);
                 execl("/usr/bin/etcd", "etcd", "--data-dir", data, "--listen-client-urls", client, "--advertise-client-urls", client,
-                      "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster, NULL);
+                      "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
+                      "--quota-backend-bytes", "1073741824", NULL);     /* else it maps 10 GB, which a limit of address space forbids */
                 _exit(127);
         }
         struct etcd *e = dr_xnew(struct etcd);

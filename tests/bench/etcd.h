@@ -1,4 +1,4 @@
-/* etcd.h: an etcd of our own on loopback, with its default durability (each commit is synced), spoken to over the JSON gateway. */
+/* etcd.h: an etcd of our own on loopback, with its default durability (each commit is synced) and a quota of 1 GB, spoken to over the JSON gateway. */
 #pragma once
 #include "base/base.h"
 
