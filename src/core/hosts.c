@@ -250,7 +250,8 @@ static void queue_snapshot(struct core *c, struct host_rt *rt) {
         const struct records *l = world_by_int(c->world, T_instance, F_hostId, rt->host_id);
         for (size_t i = 0; i < l->n; i++) {
                 enum desired_state state;
-                if (wanted(l->v[i], &state) && state != DESIRED_ABSENT)
+                /* Left out is enough to be removed, but one whose removal waits for the answer needs it for its own generation. */
+                if (wanted(l->v[i], &state) && (state != DESIRED_ABSENT || l->v[i]->state == S_removing))
                         vec_push(&p->all, desired_of(c, l->v[i], state, rt->link->ops->wants_spec));
         }
         core_output(c, release_snapshot, p);
