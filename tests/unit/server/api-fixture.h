@@ -29,16 +29,18 @@ static inline void fix_keep(void *arg, struct http_request *http, int status, co
                 http_headers_add(&f->headers, h[i].name, h[i].value);
 }
 
-static inline struct api_fix fix_new(void) {
+static inline struct api_fix fix_new_clock(struct core_clock clock) {
         struct api_fix f = { .disk = mem_disk_new() };
         struct dr_error err = { 0 };
         f.store = store_open_mem(f.disk);
-        f.core = core_new(&(struct core_conf) { .store = f.store, .clock = core_real_clock, .seed = 1, .no_auth = true });
+        f.core = core_new(&(struct core_conf) { .store = f.store, .clock = clock, .seed = 1, .no_auth = true });
         CHECK_OK(core_load(f.core, &err), &err);
         core_commit(f.core);
         (void) core_store_event(f.core);
         return f;
 }
+
+static inline struct api_fix fix_new(void) { return fix_new_clock(core_real_clock); }
 
 static inline void fix_forget(struct api_fix *f) {
         json_object_put(f->body);
