@@ -1,0 +1,254 @@
+"""Requests and answers: collections, fields, errors, schemas, versions (spec api.md 1)."""
+import http.client
+
+import client
+
+
+class Protocol(client.Case):
+    def stack(self, name):
+        return self.check(self.admin.post(self.p + '/stacks', {'name': name}), 201)
+
+    def service(self, stack, name, **fields):
+        body = {'name': name, 'stackId': stack, 'launchConfig': {'imageUuid': 'docker:busybox'}, 'startOnCreate': False}
+        body.update(fields)
+        return self.admin.post(self.p + '/services', body)
+
+    # ---- bodies ----
+    def test_malformed_bodies_are_400(self):
+        for body in ('{', '{"name":}', '[1,', '{"name":"a"} x', '{"name":"\x01"}', '{"a":1e999x}', '\xff'):
+            self.check(self.admin.ask('POST', self.p + '/stacks', body.encode('latin-1').decode('latin-1')), 400, 'InvalidBodyContent')
+        self.check(self.admin.ask('POST', self.p + '/stacks', '[' * 200 + ']' * 200), 400, 'InvalidBodyContent')
+
+    def test_bodies_that_are_no_object_count_as_empty(self):
+        for body in ('[]', '"x"', '5', 'null', ''):
+            self.check(self.admin.ask('POST', self.p + '/stacks', body), 422, 'MissingRequired', 'name')
+
+    def test_a_body_above_the_limit_is_413(self):
+        c = http.client.HTTPConnection('127.0.0.1', self.server.port, timeout=client.WAIT_S)
+        try:
+            c.putrequest('POST', '/v2-beta/projects/1a5/stacks')
+            for name, value in self.admin.headers.items():
+                c.putheader(name, value)
+            c.putheader('Content-Length', str(1 << 30))
+            c.endheaders()
+            self.assertEqual(c.getresponse().status, 413)
+        finally:
+            c.close()
+
+    def test_query_parameters_are_merged_into_the_body(self):
+        a = self.check(self.admin.post(self.p + '/stacks?name=fromquery&description=d', {'description': 'body'}), 201)
+        self.assertEqual((a['name'], a['description']), ('fromquery', 'body'))
+
+    def test_the_method_may_be_overridden(self):
+        s = self.stack('override')
+        self.check(self.admin.post(self.p + '/stacks/%s?_method=PUT' % s['id'], {'description': 'new'}), 200)
+        self.assertEqual(self.admin.get(self.p + '/stacks/' + s['id'])['description'], 'new')
+
+    # ---- paths ----
+    def test_unknown_things_are_404_and_wrong_methods_405(self):
+        for path in ('/nothings', self.p + '/stacks/1st999', self.p + '/stacks/7', self.p + '/stacks/2st1', self.p + '/stacks/1st1/nolink'):
+            self.check(self.admin.get(path), 404, 'Not Found')
+        self.check(self.admin.raw('GET', '/v9/stacks'), 404)
+        self.check(self.admin.delete(self.p + '/stacks'), 405, 'Method not allowed')
+        self.check(self.admin.ask('PATCH', self.p + '/stacks'), 405)
+        self.check(self.admin.get('/projects/1a999/stacks'), 403, 'Forbidden')
+        self.check(self.admin.get('/projects/1st1/stacks'), 403, 'Forbidden')
+
+    def test_names_of_types_may_be_singular_in_any_case_and_slashes_run(self):
+        s = self.stack('cases')
+        for path in ('/Stack/', '//STACKS///', '/stack/'):
+            self.assertEqual(self.check(self.admin.get(self.p + path + s['id']), 200)['name'], 'cases')
+
+    # ---- resources ----
+    def test_a_resource_has_its_envelope(self):
+        s = self.stack('envelope')
+        base = 'http://127.0.0.1:%d/v2-beta/projects/1a5/stacks/%s' % (self.server.port, s['id'])
+        self.assertEqual(s['links']['self'], base)
+        self.assertEqual((s['type'], s['baseType'], s['accountId'], s['description']), ('stack', 'stack', '1a5', None))
+        self.assertRegex(s['created'], r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$')
+        self.assertIsInstance(s['createdTS'], int)
+        s = self.admin.wait(self.p + '/stacks/' + s['id'], 'active')
+        self.assertEqual((s['transitioning'], s['transitioningMessage']), ('no', None))
+        self.assertIn('remove', s['actions'])
+        self.assertEqual(s['actions']['remove'], base + '/?action=remove')
+        self.assertIn('\\/', s.raw)
+
+    def test_headers_name_the_caller_and_the_schemas(self):
+        a = self.admin.get(self.p + '/stacks')
+        self.assertTrue(a.headers['X-API-Schemas'].endswith('/v2-beta/projects/1a5/schemas'))
+        self.assertEqual((a.headers['X-API-Account-Id'], a.headers['X-API-User-Id'], a.headers['X-API-Client-IP']), ('1a5', '1a1', '127.0.0.1'))
+        self.assertEqual(a.headers['Content-Type'], 'application/json; charset=utf-8')
+
+    def test_links_follow_proxies(self):
+        a = self.admin.get(self.p + '/stacks', headers={'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'drover.example.com, other'})
+        self.assertEqual(a['links']['self'], 'https://drover.example.com/v2-beta/projects/1a5/stacks')
+
+    def test_removing_shows_the_state_and_removed_rows_are_found_by_id_only(self):
+        s = self.stack('gone')
+        path = self.p + '/stacks/' + s['id']
+        self.admin.wait(path, 'active')
+        self.assertEqual(self.check(self.admin.delete(path), 200)['state'], 'removing')
+        self.admin.wait(path, 'removed')
+        self.assertEqual(self.admin.get(self.p + '/stacks?name=gone').rows, [])
+        self.assertEqual([r['id'] for r in self.admin.get(self.p + '/stacks?name=gone&_removed=true').rows], [s['id']])
+        self.check(self.admin.put(path, {'description': 'x'}), 404)
+
+    # ---- validation ----
+    def test_values_that_do_not_fit_have_their_codes(self):
+        s = self.stack('values')['id']
+        rows = [
+            ('/stacks', {}, 'MissingRequired', 'name'),
+            ('/stacks', {'name': 'a b'}, 'InvalidCharacters', 'name'),
+            ('/stacks', {'name': '-a'}, 'InvalidCharacters', 'name'),
+            ('/stacks', {'name': 'x' * 64}, 'MaxLengthExceeded', 'name'),
+            ('/stacks', {'name': 'values'}, 'NotUnique', 'name'),
+            ('/services', {'name': 'a'}, 'MissingRequired', 'stackId'),
+            ('/services', {'name': 'a', 'stackId': '1st99999'}, 'InvalidReference', 'stackId'),
+            ('/services', {'name': 'a', 'stackId': 'nonsense!'}, 'InvalidReference', 'stackId'),
+            ('/services', {'name': 'a', 'stackId': s, 'scale': 'many', 'launchConfig': {'imageUuid': 'docker:x'}}, 'InvalidFormat', 'scale'),
+            ('/services', {'name': 'a--b', 'stackId': s, 'launchConfig': {'imageUuid': 'docker:x'}}, 'InvalidCharacters', 'name'),
+            ('/services', {'name': 'a', 'stackId': s, 'launchConfig': {'imageUuid': 'docker:x', 'ports': ['1:2:3:4:5']}}, 'PortWrongFormat', None),
+            ('/services', {'name': 'a', 'stackId': s, 'launchConfig': {'imageUuid': 'docker:x', 'ports': ['99999:80']}}, 'PortInvalidPublicPort', None),
+            ('/services', {'name': 'a', 'stackId': s, 'launchConfig': {'imageUuid': 'docker:x', 'ports': ['80/sctp']}}, 'PortInvalidProtocol', None),
+            ('/services', {'name': 'a', 'stackId': s, 'launchConfig': {'imageUuid': 'docker:x', 'networkLaunchConfig': 'no'}}, 'InvalidReference', None),
+            ('/services', {'name': 'a', 'stackId': s, 'launchConfig': {'imageUuid': 'docker:x'},
+                           'secondaryLaunchConfigs': [{'name': 'A', 'imageUuid': 'docker:x'}]}, 'NotUnique', 'name'),
+            ('/containers', {'name': 'a'}, 'MissingRequired', 'imageUuid'),
+            ('/containers', {'imageUuid': 'docker:x', 'requestedHostId': '1h77'}, 'InvalidReference', 'requestedHostId'),
+            ('/containers', {'imageUuid': 'docker:x', 'networkContainerId': '1i77'}, 'InvalidReference', 'networkContainerId'),
+        ]
+        for path, body, code, field in rows:
+            with self.subTest(body=body):
+                self.check(self.admin.post(self.p + path, body), 422, code, field)
+        self.check(self.service(s, 'Dup'), 201)
+        self.check(self.service(s, 'dUP'), 422, 'NotUnique', 'name')
+
+    def test_unknown_fields_and_those_of_others_are_dropped(self):
+        a = self.check(self.admin.post(self.p + '/stacks', {'name': 'dropped', 'state': 'active', 'nonsense': 1, 'id': '1st55', 'accountId': '1a1'}), 201)
+        self.assertEqual((a['accountId'], a.get('nonsense')), ('1a5', None))
+        self.assertNotEqual(a['id'], '1st55')
+
+    def test_actions_are_known_then_found_then_available(self):
+        s = self.stack('actions')
+        path = self.p + '/stacks/'
+        self.check(self.admin.post(path + s['id'] + '?action=fly'), 422, 'InvalidAction', 'action')
+        self.check(self.admin.post(path + '1st999?action=remove'), 404)
+        svc = self.check(self.service(s['id'], 'quiet'), 201)
+        self.admin.wait(self.p + '/services/' + svc['id'], 'inactive')
+        self.check(self.admin.post(self.p + '/services/%s?action=deactivate' % svc['id']), 422, 'ActionNotAvailable', 'action')
+
+    def test_links_between_services_are_set_added_and_removed(self):
+        s = self.stack('links')['id']
+        a, b, c = (self.check(self.service(s, n), 201)['id'] for n in 'abc')
+        path = self.p + '/services/' + a
+        self.check(self.admin.post(path + '?action=setservicelinks', {'serviceLinks': [{'serviceId': b, 'name': 'db'}]}), 200)
+        self.assertEqual(self.admin.get(path)['linkedServices'], {'db': b})
+        self.check(self.admin.post(path + '?action=addservicelink', {'serviceLink': {'serviceId': c}}), 200)
+        self.check(self.admin.post(path + '?action=addservicelink', {'serviceLink': {'serviceId': c}}), 422, 'NotUnique')
+        self.assertEqual(self.admin.get(path)['linkedServices'], {'db': b, 'links/c': c})
+        self.check(self.admin.post(path + '?action=addservicelink', {'serviceLink': {'serviceId': '1s999'}}), 422, 'InvalidReference')
+        self.check(self.admin.post(path + '?action=removeservicelink', {'serviceLink': {'serviceId': b}}), 200)
+        self.assertEqual(self.admin.get(path)['linkedServices'], {'links/c': c})
+
+    def test_an_update_does_not_touch_the_launch_config_and_upgrades_say_that_they_are_not_there(self):
+        s = self.stack('global')['id']
+        g = self.check(self.service(s, 'everywhere', launchConfig={'imageUuid': 'docker:x', 'labels': {'io.rancher.scheduler.global': 'true'}}), 201)
+        path = self.p + '/services/' + g['id']
+        self.admin.wait(path, 'inactive')
+        self.check(self.admin.put(path, {'launchConfig': {'imageUuid': 'docker:y', 'labels': {}}}), 200)
+        self.assertEqual(self.admin.get(path)['launchConfig']['imageUuid'], 'docker:x')
+        self.check(self.admin.post(path + '?action=upgrade', {'inServiceStrategy': {'launchConfig': {'imageUuid': 'docker:y'}}}), 501)
+
+    # ---- collections ----
+    def test_lists_filter_sort_and_page(self):
+        s = self.stack('lists')['id']
+        for i in range(7):
+            self.check(self.service(s, 'svc%d' % i, description='odd' if i % 2 else 'even'), 201)
+        base = self.p + '/services?stackId=' + s
+        names = lambda q: [r['name'] for r in self.check(self.admin.get(base + q), 200).rows]
+        self.assertEqual(names(''), ['svc%d' % i for i in range(7)])
+        self.assertEqual(names('&sort=name&order=desc&limit=2'), ['svc6', 'svc5'])
+        self.assertEqual(names('&name=svc3'), ['svc3'])
+        self.assertEqual(names('&name_ne=svc3&limit=2'), ['svc0', 'svc1'])
+        self.assertEqual(names('&name_prefix=svc&description=odd'), ['svc1', 'svc3', 'svc5'])
+        self.assertEqual(names('&name_like=%25c4'), ['svc4'])
+        self.assertEqual(names('&name_notlike=%25c4&description=even'), ['svc0', 'svc2', 'svc6'])
+        self.assertEqual(names('&description_null=1'), [])
+        self.assertEqual(names('&nonsense=1&name_nonsense=2&limit=1'), ['svc0'])
+        self.assertEqual(self.admin.get(self.p + '/services?stackId=nope!').rows, [])
+        got, path = [], base + '&limit=3'
+        while path:
+            a = self.check(self.admin.get(path), 200)
+            got += [r['name'] for r in a.rows]
+            self.assertEqual(a['pagination']['partial'], bool(a['pagination']['next']))
+            path = a['pagination']['next'] and a['pagination']['next'].split('/v2-beta', 1)[1]
+        self.assertEqual(got, ['svc%d' % i for i in range(7)])
+        a = self.admin.get(base + '&name=svc1')
+        self.assertEqual(a['filters']['name'], [{'value': 'svc1', 'modifier': 'eq'}])
+        self.assertEqual(a['resourceType'], 'service')
+
+    def test_linked_things_are_included_on_request(self):
+        s = self.stack('included')['id']
+        self.check(self.service(s, 'one'), 201)
+        rows = self.admin.get(self.p + '/services?stackId=%s&include=STACK' % s).rows
+        self.assertEqual(rows[0]['stack']['id'], s)
+        rows = self.admin.get(self.p + '/stacks?name=included&include=services').rows
+        self.assertEqual([x['name'] for x in rows[0]['services']], ['one'])
+        self.assertEqual([x['name'] for x in self.admin.get(self.p + '/stacks/%s/services' % s).rows], ['one'])
+
+    # ---- schemas and versions ----
+    def test_schemas_are_complete_for_the_role(self):
+        ids = {r['id'] for r in self.check(self.admin.get(self.p + '/schemas'), 200).rows}
+        self.assertTrue({'stack', 'service', 'container', 'host', 'registrationToken', 'launchConfig'} <= ids)
+        one = self.check(self.admin.get(self.p + '/schemas/Stacks'), 200)
+        self.assertEqual((one['id'], one['pluralName']), ('stack', 'stacks'))
+        self.assertTrue(one['resourceFields']['name']['required'])
+        self.check(self.admin.get(self.p + '/schemas/nothing'), 404)
+        reg = {r['id'] for r in self.check(self.server.client().get('/token'), 200).rows}
+        self.assertEqual(reg, {None})
+
+    def test_the_root_names_the_versions(self):
+        a = self.check(self.admin.raw('GET', '/'), 200)
+        self.assertEqual([r['id'] for r in a.rows], ['v1', 'v2-beta'])
+        self.assertTrue(a['links']['latest'].endswith('/v2-beta'))
+        self.assertEqual(self.check(self.admin.raw('GET', '/v2-beta'), 200)['type'], 'apiVersion')
+
+    def test_v1_speaks_of_environments(self):
+        s = self.stack('old')
+        v1 = self.admin.at('/v1')
+        env = self.check(v1.get('/projects/1a5/environments?name=old'), 200).rows[0]
+        self.assertEqual((env['type'], env['id']), ('environment', s['id'].replace('1st', '1e')))
+        self.assertIn('/environments/', env['links']['self'])
+        svc = self.check(v1.post('/projects/1a5/services', {'name': 'o', 'environmentId': env['id'], 'startOnCreate': False,
+                                                            'launchConfig': {'imageUuid': 'docker:x'}}), 201)
+        self.assertEqual(svc['environmentId'], env['id'])
+        self.assertIn('environment', svc['links'])
+        self.assertEqual(self.admin.get(self.p + '/services/' + svc['id'])['stackId'], s['id'])
+
+    def test_browsers_get_a_page(self):
+        a = self.admin.get(self.p + '/stacks', headers={'User-Agent': 'Mozilla/5.0', 'Accept': '*/*'})
+        self.assertIn('text/html', a.headers['Content-Type'])
+        self.assertIsNotNone(self.admin.get(self.p + '/stacks?_format=json', headers={'User-Agent': 'Mozilla/5.0', 'Accept': '*/*'}).body)
+
+    # ---- settings ----
+    def test_settings_are_set_by_name_and_go_back_to_their_default(self):
+        path = '/settings/agent.disconnect.after.seconds'
+        a = self.check(self.admin.get(path), 200)
+        self.assertEqual((a['type'], a['id'], a['activeValue'], a['inDb']), ('activeSetting', 'agent.disconnect.after.seconds', '180', False))
+        self.assertEqual(self.check(self.admin.put(path, {'value': '99'}), 200)['activeValue'], '99')
+        self.assertTrue(self.admin.get(path)['inDb'])
+        self.assertEqual(self.check(self.admin.delete(path), 200)['activeValue'], '180')
+        self.check(self.admin.post('/settings', {'name': 'my.own', 'value': '1'}), 201)
+        self.check(self.admin.post('/settings', {'name': 'my.own', 'value': '2'}), 201)
+        self.assertEqual(self.admin.get('/settings/my.own')['value'], '2')
+        self.check(self.admin.delete('/settings/my.own'), 200)
+        self.check(self.admin.get('/settings/my.own'), 404)
+        k = self.check(self.admin.post(self.p + '/apikeys', {}), 201)
+        self.admin.wait(self.p + '/apikeys/' + k['id'], 'active')
+        env = self.server.client((k['publicValue'], k['secretValue']))
+        self.check(env.get(path), 404)
+        self.check(env.put('/settings/api.host', {'value': 'x'}), 405)
+
+
+if __name__ == '__main__':
+    client.main()
