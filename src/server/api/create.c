@@ -35,7 +35,8 @@ static bool put_header(struct api_req *req, struct record *r, const struct field
 struct record *change_create(struct api_req *req, const struct type_def *def, int64_t account_id, const struct field_values *values) {
         struct core *c = api_core(req);
         const struct value *account = field_values_get(values, F_accountId);
-        struct record *r = core_create(c, def->id, account && account->tag == V_INT ? account->i : account_id);
+        enum type_id kind = def->id == T_environment ? T_stack : def->id;       /* v1's name for it (api.md 1.10) */
+        struct record *r = core_create(c, kind, account && account->tag == V_INT ? account->i : account_id);
         for (size_t i = 0; i < values->n; i++)
                 if (!put_header(req, r, &values->v[i]))
                         core_put(c, r, values->v[i].field, value_ref(values->v[i].value));

@@ -10,6 +10,12 @@ static bool same(struct api_req *req, const struct record *r, const struct field
         return old.tag == V_NULL && v->value.tag == V_BOOL && !v->value.b;
 }
 
+/* A service on its way to a state where it looks at its values anyway (service.create goes on to activate, a restart ends in a
+ * look): a scale that comes in between counts and needs no process of its own. */
+static bool takes_while_busy(const struct record *r) {
+        return r->state == S_requested || r->state == S_registering || r->state == S_restarting || r->state == S_deactivating;
+}
+
 void update_reply(struct api_req *req, const struct type_def *def, struct record *r) {
         struct core *c = api_core(req);
         const struct type_hooks *h = type_hooks_of(req->version, def->id);
@@ -41,6 +47,8 @@ void update_reply(struct api_req *req, const struct type_def *def, struct record
                 }
         }
         enum process_id p = process ? process_by_action(def->base, "update") : P_NONE;
+        if (p == P_service_update && !core_process_allowed(r, p) && takes_while_busy(r))
+                p = P_NONE;
         if (p != P_NONE && !core_process_allowed(r, p)) {
                 (void) dr_fail(&err, DR_E_CONFLICT, NULL, "%s \"%s\" cannot be updated in state %s", def->name, record_name(r),
                                state_name((enum state_id) r->state));

@@ -206,6 +206,28 @@ TEST(an_action_that_is_not_there_yet_changes_nothing) {
         fix_done(&f);
 }
 
+TEST(a_stack_made_in_v1_is_a_stack_like_any_other) {
+        struct api_fix f = fix_with_callers();
+        open_api(&f);
+        CHECK_INT(ask(&f, "POST", "/v1/projects/1a5/environments", "{\"name\":\"web\"}"), ==, 201);
+        CHECK_STR(field(&f, "id"), ==, "1e1");
+        CHECK_STR(field(&f, "kind"), ==, "environment");
+        CHECK_INT(ask(&f, "POST", "/v1/projects/1a5/services", "{\"name\":\"a\",\"environmentId\":\"1e1\",\"launchConfig\":{\"imageUuid\":\"docker:x\"}}"), ==, 201);
+        CHECK_STR(field(&f, "environmentId"), ==, "1e1");
+        CHECK_STR(json_str(json_get(f.body, "links"), "environment", NULL), ==, "http://srv:8080/v1/projects/1a5/services/1s1/environment");
+        CHECK(!json_has(json_get(f.body, "links"), "stack"));
+        CHECK_INT(ask(&f, "PUT", P "/services/1s1", "{\"scale\":3}"), ==, 200);          /* still registering: counts all the same */
+        CHECK_INT(json_int(f.body, "scale", 0), ==, 3);
+        fix_settle(&f);
+        CHECK_INT(ask(&f, "GET", P "/stacks/1st1", NULL), ==, 200);
+        CHECK_STR(field(&f, "kind"), ==, "stack");
+        CHECK_INT(ask(&f, "POST", P "/stacks/1st1?action=activateservices", NULL), ==, 200);
+        CHECK_INT(ask(&f, "POST", P "/stacks/1st1?action=deactivateservices", NULL), ==, 200);
+        CHECK_INT(ask(&f, "GET", P "/services/1s1", NULL), ==, 200);
+        CHECK_STR(field(&f, "state"), ==, "deactivating");
+        fix_done(&f);
+}
+
 TEST(a_form_is_taken_as_a_body) {
         struct api_fix f = fix_with_callers();
         open_api(&f);
