@@ -285,7 +285,10 @@ int main(int argc, char **argv) {
         const char *only = argc > 4 ? argv[4] : "";
         log_init(LOG_WARNING, LOG_LOGFMT, "core-scale");
         struct bench b = { .now_ms = 1000, .containers = (unsigned) n[0], .services = (unsigned) n[1], .host_count = (unsigned) n[2] };
-        printf("core-scale: %u containers of %u services on %u simulated hosts\n", b.containers, b.services, b.host_count);
+        double load = 0;
+        (void) getloadavg(&load, 1);
+        printf("core-scale: %u containers of %u services on %u simulated hosts; the machine's load at the start is %.1f on %ld cores\n", b.containers,
+               b.services, b.host_count, load, sysconf(_SC_NPROCESSORS_ONLN));
         bool ok = true;
         if ((str_eq(only, "fill") || str_eq(only, "load")) && argc == 6) {
                 b.dir = argv[5];

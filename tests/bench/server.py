@@ -185,7 +185,8 @@ def main():
     bin_dir, filler = sys.argv[1], sys.argv[2]
     hosts = int(sys.argv[3]) if len(sys.argv) > 3 else 9500
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    print('server: programs of %s; %d open files allowed (hard limit)' % (bin_dir, hard))
+    print('server: programs of %s; %d open files allowed (hard limit); load at the start %.1f on %d cores' %
+          (bin_dir, hard, os.getloadavg()[0], os.cpu_count()))
     work = tempfile.mkdtemp(prefix='drover-bench-', dir='/var/tmp')
     try:
         ok = node_size(bin_dir)
