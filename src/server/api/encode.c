@@ -182,7 +182,7 @@ static bool role_allows(struct api_req *req, const struct record *r, const struc
 }
 
 bool action_offered(struct api_req *req, const struct record *r, const struct type_def *def, const struct action_def *a) {
-        if (!action_visible(a, req->role) || str_eq(a->name, "restore") || r->removed_ms)
+        if (!action_visible(a, req->role) || str_eq(a->name, "restore") || r->removed_ms || (r->type == T_processInstance && record_has(r, F_endTime)))
                 return false;
         enum process_id p = process_by_action((enum type_id) r->type, a->name);
         if (p != P_NONE && !state_allows(req, r, p))

@@ -5,6 +5,7 @@ static const struct type_hooks rows[] = {
         { .type = T_stack, .on_validate = stack_validate, .on_action = stack_action },
         { .type = T_service, .on_validate = service_validate, .on_action = service_action },
         { .type = T_container, .on_validate = container_validate, .on_remove = container_remove, .on_action = container_action },
+        { .type = T_processInstance, .on_action = process_action },
         { .type = T_host, .on_validate = host_validate, .on_action = host_action },
         { .type = T_apiKey, .on_validate = credential_validate, .on_create = api_key_create },
         { .type = T_registrationToken, .on_validate = registration_token_validate, .on_create = registration_token_create,

@@ -41,6 +41,7 @@ int container_validate(struct api_req *req, const struct type_def *def, struct f
 int container_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int container_check_image(const char *uuid, struct dr_error *err);      /* InvalidReference, field imageUuid */
 int container_remove(struct api_req *req, struct record *r, struct dr_error *err);
+int process_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int host_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int host_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 void api_key_create(struct api_req *req, struct record *r, const struct field_values *values);
