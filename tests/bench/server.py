@@ -22,7 +22,7 @@ GETS = 3000
 
 
 def start_and_memory(bin_dir, work):
-    times = []
+    times, cpu = [], []
     memory = 0
     for i in range(START_TRIES):
         data = os.path.join(work, 'start-%d' % i)
@@ -30,12 +30,14 @@ def start_and_memory(bin_dir, work):
         s = Server(bin_dir, data)
         try:
             times.append(s.first_ping())
+            cpu.append(cpu_seconds(s.process.pid))
             if i == 0:
                 time.sleep(1)                   # what is started once has been
                 memory = pss(s.process.pid)
         finally:
             s.stop()
     ok = figure('drover-server: exec to first answer, empty store, median of %d' % START_TRIES, statistics.median(times), 's', 0.1)
+    note('CPU time of the start %.3f s' % statistics.median(cpu))
     ok &= figure('drover-server: idle memory (PSS)', memory / MB, 'MB', 30)
     return ok
 
