@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { FLUSH_MS = 20, ALONE_MS = 15000, CONFIRM_MS = 10000, RETRY_MS = 2000, LOOKS_MAX = 40, REPORT_BYTES_MAX = 4 << 20, PATH_BYTES_MAX = 4096, LIST_BYTES_MAX = 32 << 20 };
+enum { FLUSH_MS = 20, ALONE_MS = 15000, RETRY_MS = 2000, LOOKS_MAX = 40, REPORT_BYTES_MAX = 4 << 20, PATH_BYTES_MAX = 4096, LIST_BYTES_MAX = 32 << 20 };
 
 static const char agent_name[] = "rancher-agent";       /* never touched, never told (agent.md 12) */
 
@@ -256,7 +256,7 @@ static void settle(struct op *op, enum told told, const struct docker_container 
 static void on_confirmed(struct docker_call *call, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
         struct op *op = arg;
         op->call = NULL;
-        if (result < 0 || status != 200 || !docker_instance_is_current(op->units->cfg.docker))
+        if (result < 0 || status >= 500)
                 return op_end(op, true);                /* it is going down: the next contact tells what is to be started again */
         op->confirmed = true;
         op_look(op);
@@ -265,8 +265,7 @@ static void on_confirmed(struct docker_call *call, int result, int status, const
 /* A container that has ended may have been ended by an engine that is shutting down: such a one still answers on the connections it
  * has, but takes no new one. */
 static void confirm(struct op *op) {
-        struct docker_request r = { .path = "/_ping", .total_ms = CONFIRM_MS, .fresh = true, .done = on_confirmed, .arg = op };
-        op->call = docker_call_start(op->units->cfg.docker, &r, NULL);
+        op->call = docker_confirm(op->units->cfg.docker, on_confirmed, op, NULL);
         if (!op->call)
                 op_end(op, true);
 }

@@ -13,13 +13,14 @@
 
 enum {
         RETRY_MS = 500, RETRY_MS_MAX = 5000,            /* looking for an engine */
-        VERSION_MS = 5000, EVENTS_MS = 10000, CALL_MS = 30000, PING_EVERY_MS = 5000, PING_MS = 10000,
+        VERSION_MS = 5000, EVENTS_MS = 10000, CONFIRM_MS = 10000, CALL_MS = 30000, PING_EVERY_MS = 5000, PING_MS = 10000,
         EVENT_BYTES_MAX = 1 << 20, BODY_BYTES_MAX = 8 << 20, VERSION_BYTES_MAX = 256 * 1024,
 };
+static const char bridge_path[] = "/networks/bridge";
 static const char events_path[] = "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D";
 
-/* GONE: no contact; ASKING: version asked; OPENING: events asked; WATCHING: the engine is known and heard. */
-enum phase { GONE, ASKING, OPENING, WATCHING };
+/* GONE: no contact; ASKING: who it is; OPENING: events asked; WATCHING: the engine is known and heard. */
+enum phase { GONE, ASKING, OPENING, WATCHING };         /* ASKING: for the version, then for the bridge */
 
 struct docker_call {
         struct docker *docker;
@@ -27,6 +28,7 @@ struct docker_call {
         struct docker_call *prev, *next;
         struct docker_request request;          /* callbacks and arg only: texts are not kept */
         bool streams;
+        bool confirms;                          /* asks whether the engine is still the same run */
         struct sbuf error_body;                 /* streaming calls: the body of an answer that is not 200 */
         int status;
 };
@@ -101,7 +103,8 @@ static int engine_pid(const char *socket_path) {
         return parse_u64(digits, INT32_MAX, &n) == 0 ? (int) n : 0;
 }
 
-static uint64_t instance_of(const char *socket_path) {
+/* bridge: the answer to bridge_path; an engine without that network (--bridge=none) is known by the rest. */
+static uint64_t instance_of(const char *socket_path, const char *bridge, size_t len) {
         auto_sbuf struct sbuf b = SBUF(2048);
         add_file(&b, "/proc/sys/kernel/random/boot_id", 64);
         add_start_time(&b, 1);
@@ -109,14 +112,14 @@ static uint64_t instance_of(const char *socket_path) {
         sbuf_printf(&b, "%d|", pid);
         if (pid > 0)
                 add_start_time(&b, pid);
+        AUTO(jv_put) json_object *o = len ? jv_parse(bridge, len, BODY_BYTES_MAX, NULL) : NULL;
+        sbuf_puts(&b, jv_str(o, "Id"));
         /* FNV-1a: the same on every run of the agent, unlike hash_bytes(). Cut to 63 bits and never 0. */
         uint64_t h = 14695981039346656037u;
         for (size_t i = 0; i < b.len; i++)
                 h = (h ^ (unsigned char) b.data[i]) * 1099511628211u;
         return (h >> 1) | 1;
 }
-
-bool docker_instance_is_current(const struct docker *d) { return d->instance == instance_of(d->socket_path); }
 
 /* Health --------------------------------------------------------------------------------------------------------- */
 
@@ -174,6 +177,11 @@ static void on_done(struct http_call *h, int result, struct http_response *res, 
         const char *body = c->streams ? sbuf_str(&c->error_body) : res->body ? res->body : "";
         size_t len = c->streams ? c->error_body.len : res->body ? res->body_len : 0;
         struct docker_request r = c->request;
+        struct dr_error other;
+        if (c->confirms && result == 0 && instance_of(c->docker->socket_path, body, res->status == 200 ? len : 0) != c->docker->instance) {
+                result = dr_fail(&other, DR_E_UNAVAILABLE, NULL, "the engine was restarted");
+                err = &other;
+        }
         r.done(c, result, result == 0 ? res->status : 0, body, len, err, r.arg);
         call_free(c);
 }
@@ -216,6 +224,14 @@ static struct docker_call *call_start(struct docker *d, const struct docker_requ
         if (d->calls)
                 d->calls->prev = c;
         d->calls = c;
+        return c;
+}
+
+struct docker_call *docker_confirm(struct docker *d, docker_done_fn done, void *arg, struct dr_error *err) {
+        struct docker_request r = { .path = bridge_path, .total_ms = CONFIRM_MS, .fresh = true, .done = done, .arg = arg };
+        struct docker_call *c = docker_call_start(d, &r, err);
+        if (c)
+                c->confirms = true;
         return c;
 }
 
@@ -308,6 +324,21 @@ static void send_ping(void *arg) {
         d->pinging = call_start(d, &r, false, NULL);
 }
 
+static void on_bridge(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+        struct docker *d = arg;
+        d->asking = NULL;
+        if (result < 0)
+                return lose(d, err->message);
+        d->instance = instance_of(d->socket_path, body, status == 200 ? len : 0);
+        d->phase = OPENING;
+        struct dr_error e;
+        struct docker_request r = { .path = events_path, .total_ms = EVENTS_MS, .stream = on_events_piece, .done = on_events_done, .arg = d };
+        d->events = call_start(d, &r, true, &e);
+        if (!d->events)
+                return lose(d, e.message);
+        timer_start_periodic(d->ping, PING_EVERY_MS, PING_EVERY_MS);
+}
+
 static void on_version(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
         struct docker *d = arg;
         d->asking = NULL;
@@ -332,13 +363,10 @@ static void on_version(struct docker_call *c, int result, int status, const char
         }
         d->version = v;
         d->api_minor = (unsigned) minor;
-        d->instance = instance_of(d->socket_path);
-        d->phase = OPENING;
-        struct docker_request r = { .path = events_path, .total_ms = EVENTS_MS, .stream = on_events_piece, .done = on_events_done, .arg = d };
-        d->events = call_start(d, &r, true, &e);
-        if (!d->events)
-                return lose(d, e.message);
-        timer_start_periodic(d->ping, PING_EVERY_MS, PING_EVERY_MS);
+        struct docker_request r = { .path = bridge_path, .total_ms = VERSION_MS, .done = on_bridge, .arg = d };
+        d->asking = call_start(d, &r, true, &e);
+        if (!d->asking)
+                lose(d, e.message);
 }
 
 static void look(void *arg) {

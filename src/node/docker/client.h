@@ -23,12 +23,10 @@ bool docker_is_healthy(const struct docker *d);
 const char *docker_health_message(const struct docker *d);
 const struct docker_version *docker_version(const struct docker *d);   /* empty texts before the first contact */
 unsigned docker_api_minor(const struct docker *d);      /* 0 before the first contact */
-/* A number for this run of the engine on this boot of the host; 0 before the first contact. Differs after either restarted
- * (process id and start time of the engine, start time of pid 1, boot id). */
+/* A number for this run of the engine on this boot of the host; 0 before the first contact. Differs after either restarted: made of the boot id,
+ * the start time of pid 1, process id and start time of who listens on the socket, and the id of the default bridge network, which an engine
+ * makes anew whenever it starts (the listener may be systemd or a proxy that outlives it). */
 uint64_t docker_instance(const struct docker *d);
-
-/* Whether that run of the engine is still the one that listens. */
-bool docker_instance_is_current(const struct docker *d);
 
 struct docker_call;
 /* status: the HTTP status when result is 0, whatever it is. result negative: no usable answer, *err says why (engine gone, hanging).
@@ -42,11 +40,14 @@ struct docker_request {
         uint64_t total_ms;              /* deadline; 0: 30 s. With stream: for the first byte only; 0: none */
         uint64_t idle_ms;               /* with stream: between bytes; 0: no limit */
         size_t body_max;                /* 0: 8 MB */
-        bool fresh;                     /* on a connection of its own: an engine that is going down serves only those it has */
+        bool fresh;                     /* on a connection of its own */
         void (*stream)(const char *p, size_t n, void *arg);     /* the body as it comes instead of at the end, for status 200 only */
         docker_done_fn done;
         void *arg;
 };
 /* NULL with *err filled while the engine is not known; then done is not called. */
 struct docker_call *docker_call_start(struct docker *d, const struct docker_request *r, struct dr_error *err);
+/* Asks on a connection of its own whether this run of the engine is still there: result is 0 then (any status below 500), else negative.
+ * An engine that is going down serves the connections it has but takes no new one. As docker_call_start(). */
+struct docker_call *docker_confirm(struct docker *d, docker_done_fn done, void *arg, struct dr_error *err);
 void docker_call_cancel(struct docker_call *c);         /* no callback comes */

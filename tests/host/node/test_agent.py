@@ -315,6 +315,7 @@ class Restarts(Case):
             self.server.wait(lambda: sum(m['t'] == 'heartbeat' for m in self.server.messages[n:]) >= 3, 'heartbeats')
         finally:
             os.kill(pid, signal.SIGCONT)
+            os.kill(self.engine.daemon.pid, signal.SIGCONT)     # nsenter stops together with its child
         self.server.wait(lambda: self.server.host['engine']['healthy'], 'the good news')
         self.server.reported('u2', 'running')
         self.server.reported('u1', 'running')
