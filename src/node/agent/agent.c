@@ -435,7 +435,8 @@ struct agent *agent_free(struct agent *a) {
         if (!a)
                 return NULL;
         if (a->units)
-                write_status(a, a->identity.removed ? "removed" : "stopped", "the agent was stopped");
+                if (!a->identity.removed)       /* stays told; or a join is under way already and waits for the next agent's word */
+                        write_status(a, "stopped", "the agent was stopped");
         registration_free(a->registration);
         session_free(a->session);
         requests_free(a->requests);
