@@ -434,9 +434,8 @@ int agent_new(struct loop *l, const struct agent_config *cfg, struct agent **ret
 struct agent *agent_free(struct agent *a) {
         if (!a)
                 return NULL;
-        if (a->units)
-                if (!a->identity.removed)       /* stays told; or a join is under way already and waits for the next agent's word */
-                        write_status(a, "stopped", "the agent was stopped");
+        if (a->units && !a->identity.removed)   /* "removed" stays told; or a join is under way and waits for the next agent's word */
+                write_status(a, "stopped", "the agent was stopped");
         registration_free(a->registration);
         session_free(a->session);
         requests_free(a->requests);
