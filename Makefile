@@ -71,7 +71,7 @@ bench: build ## print the figures of docs/figures.md
 fuzz: deps ## fuzz every parser for FUZZ_SECONDS each
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
-soak: build ## the simulation with fresh random faults for SOAK_SECONDS
+soak: build ## a server under simulated load, then fresh random faults, for SOAK_SECONDS
 	@tools/soak.sh $(SOAK_SECONDS)
 
 install: build ## copy programs, units and configuration below DESTDIR and PREFIX
