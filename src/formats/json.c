@@ -95,7 +95,7 @@ static int parse_escape(struct parser *ps) {
         case 'u': break;
         default: return fail_at(ps, ps->p - 1, "expected one of \"\\/bfnrtu after \\");
         }
-        unsigned v, low;
+        unsigned v = 0, low = 0;
         int r = hex4(ps, &v);
         if (r < 0)
                 return r;
