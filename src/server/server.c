@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "api/api.h"
-#include "auth/auth.h"
+#include "api/errors.h"
 #include "auth/auth.h"
 #include "auth/first_start.h"
 #include "base/log.h"
@@ -135,23 +135,9 @@ static void on_request(struct http_request *req, void *arg) {
 /* Refusals of the HTTP layer in the API's form (api.md 1.7). */
 static void error_body(int status, const char *message, struct sbuf *body, const char **ret_type, void *arg) {
         struct server *s = arg;
-        struct uuid u;
         char id[UUID_CHARS + 1];
-        uuid_make(core_rng(s->core), &u);
-        uuid_format(&u, id);
         struct jw w = JW(body, JSON_ESCAPE_SLASH);
-        jw_begin_object(&w);
-        jw_kstring(&w, "id", id);
-        jw_kstring(&w, "type", "error");
-        jw_kstring(&w, "baseType", "error");
-        jw_key(&w, "links");
-        jw_begin_object(&w);
-        jw_end(&w);
-        jw_key(&w, "actions");
-        jw_begin_object(&w);
-        jw_end(&w);
-        jw_kint(&w, "status", status);
-        jw_kstring(&w, "code", http_status_text(status));
+        error_begin(&w, core_rng(s->core), status, http_status_text(status), id);
         jw_kstring(&w, "message", http_status_text(status));
         jw_kstring(&w, "detail", message);
         jw_end(&w);

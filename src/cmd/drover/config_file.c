@@ -1,4 +1,5 @@
 #include "config_file.h"
+#include "read_fd.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,24 +24,8 @@ static int read_file(const char *path, char **ret, size_t *ret_len, mode_t *ret_
         struct stat st;
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "\"%s\" is not a file", path);
-        auto_free char *buf = dr_xmalloc(CONFIG_FILE_BYTES_MAX + 1);
-        size_t n = 0;
-        for (;;) {
-                ssize_t r = read(fd, buf + n, CONFIG_FILE_BYTES_MAX + 1 - n);
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return dr_fail(err, DR_E_INTERNAL, NULL, "could not read \"%s\": %m", path);
-                if (r == 0)
-                        break;
-                n += (size_t) r;
-                if (n > CONFIG_FILE_BYTES_MAX)
-                        return dr_fail(err, DR_E_TOO_LARGE, NULL, "\"%s\" is longer than %d bytes", path, CONFIG_FILE_BYTES_MAX);
-        }
-        *ret = dr_take(buf);
-        *ret_len = n;
         *ret_mode = st.st_mode;
-        return 0;
+        return fd_read_all(fd, path, CONFIG_FILE_BYTES_MAX, ret, ret_len, err);
 }
 
 static int parse_object(const char *path, const char *buf, size_t n, struct json_object **ret, struct dr_error *err) {

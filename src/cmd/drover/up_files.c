@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "read_fd.h"
 #include "up_plan.h"
 
 struct doc { char *path, *text; size_t len; };
@@ -26,24 +27,7 @@ static int read_text(const char *path, char **ret, size_t *ret_len, struct dr_er
                 return dr_fail(err, errno == ENOENT ? DR_E_NOT_FOUND : DR_E_INTERNAL, NULL, "could not open \"%s\": %m", path);
         if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
                 return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "\"%s\" is a folder", path);
-        auto_free char *buf = dr_xmalloc(UP_FILE_BYTES_MAX + 2);
-        size_t n = 0;
-        for (;;) {
-                ssize_t r = read(fd, buf + n, UP_FILE_BYTES_MAX + 1 - n);
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return dr_fail(err, DR_E_INTERNAL, NULL, "could not read \"%s\": %m", path);
-                if (r == 0)
-                        break;
-                n += (size_t) r;
-                if (n > UP_FILE_BYTES_MAX)
-                        return dr_fail(err, DR_E_TOO_LARGE, NULL, "\"%s\" is longer than %d bytes", path, UP_FILE_BYTES_MAX);
-        }
-        buf[n] = '\0';
-        *ret = dr_take(buf);
-        *ret_len = n;
-        return 0;
+        return fd_read_all(fd, path, UP_FILE_BYTES_MAX, ret, ret_len, err);
 }
 
 static int add_doc(struct reader *rd, const char *path, struct dr_error *err) {

@@ -28,28 +28,32 @@ static bool is_bare(enum dr_code code) {
         }
 }
 
+void error_begin(struct jw *w, struct rng *rng, int status, const char *code, char id[UUID_CHARS + 1]) {
+        struct uuid u;
+        uuid_make(rng, &u);
+        uuid_format(&u, id);
+        jw_begin_object(w);
+        jw_kstring(w, "id", id);
+        jw_kstring(w, "type", "error");
+        jw_kstring(w, "baseType", "error");
+        jw_key(w, "links");
+        jw_begin_object(w);
+        jw_end(w);
+        jw_key(w, "actions");
+        jw_begin_object(w);
+        jw_end(w);
+        jw_kint(w, "status", status);
+        jw_kstring(w, "code", code);
+}
+
 void error_write(struct api_req *req, const struct dr_error *err, struct sbuf *out) {
         const struct dr_error_row *row = dr_error_row(err->code);
         bool validation = is_validation(err->code), hidden = row->http_status == 500;
         char id[UUID_CHARS + 1];
-        struct uuid u;
-        uuid_make(core_rng(api_core(req)), &u);
-        uuid_format(&u, id);
+        struct jw w = JW(out, JSON_ESCAPE_SLASH);
+        error_begin(&w, core_rng(api_core(req)), row->http_status, row->api_code, id);
         if (hidden)             /* the cause stays here, under the id that the client can tell */
                 log_error("request failed", "id", id, "path", str_or(req->self, ""), "reason", err->message, NULL);
-        struct jw w = JW(out, JSON_ESCAPE_SLASH);
-        jw_begin_object(&w);
-        jw_kstring(&w, "id", id);
-        jw_kstring(&w, "type", "error");
-        jw_kstring(&w, "baseType", "error");
-        jw_key(&w, "links");
-        jw_begin_object(&w);
-        jw_end(&w);
-        jw_key(&w, "actions");
-        jw_begin_object(&w);
-        jw_end(&w);
-        jw_kint(&w, "status", row->http_status);
-        jw_kstring(&w, "code", row->api_code);
         jw_kstring(&w, "message", validation ? NULL : is_bare(err->code) ? row->api_code : hidden ? NULL : err->message);
         /* Upstream leaves detail null; saying why costs no client anything. */
         jw_kstring(&w, "detail", hidden || !*err->message ? NULL : err->message);

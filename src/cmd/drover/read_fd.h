@@ -1,0 +1,6 @@
+/* read_fd.h: a whole file of bounded size from a descriptor. */
+#pragma once
+#include "base/base.h"
+
+/* Reads fd (borrowed) to its end; path names it in errors. ret: NUL-terminated, the caller frees. DR_E_TOO_LARGE above max bytes. */
+int fd_read_all(int fd, const char *path, size_t max, char **ret, size_t *ret_len, struct dr_error *err);
