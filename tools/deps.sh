@@ -13,7 +13,7 @@ sbin=${DROVER_DEPS_SBIN:-/usr/sbin}         # a test's own folder
 # One list; a group is a line.
 DROVER_DEPS='
 build: gcc libc6-dev make meson ninja-build pkg-config python3 libuv1-dev libhttp-parser-dev libjson-c-dev libyaml-dev libsqlite3-dev libsodium-dev libssl-dev zlib1g-dev
-test:  libcmocka-dev clang libclang-rt-14-dev curl e2fsprogs util-linux mount
+test:  libcmocka-dev openssl python3-websocket clang libclang-rt-14-dev curl e2fsprogs util-linux mount
 lab:   docker-engine iproute2 iptables nftables busybox-static curl procps util-linux
 bench: etcd-server etcd-client
 fuzz:  clang libclang-rt-14-dev
