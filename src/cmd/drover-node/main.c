@@ -38,8 +38,8 @@ static int run_agent(const struct opts *o, void *context) {
         struct agent *a = NULL;
         if (agent_new(l, &cfg, &a, &err) < 0)
                 return fail(&err);
-        log_info("agent started", "version", DROVER_VERSION, "url", cfg.url, NULL);
         struct signal_watch *term = signal_watch_new(l, SIGTERM, on_signal, l), *interrupt = signal_watch_new(l, SIGINT, on_signal, l);
+        log_info("agent started", "version", DROVER_VERSION, "url", cfg.url, NULL);
         loop_run(l);
         signal_watch_free(term);                        /* a second signal ends at once */
         signal_watch_free(interrupt);

@@ -37,6 +37,7 @@ class Agent:
         env = {k: v for k, v in os.environ.items() if not k.startswith(('DROVER_', 'CATTLE_', 'DOCKER_'))}
         env.update(self.env)
         out = open(self.log, 'ab')
+        self.log_before = os.path.getsize(self.log)
         self.process = subprocess.Popen([NODE, '--config', '/dev/null', '--url', self.server.url, '--token', FakeServer.TOKEN, '--state-dir', self.state_dir,
                                          '--docker-socket', self.socket, 'agent'], env=env, stdout=out, stderr=out)
 
@@ -45,13 +46,16 @@ class Agent:
         self.process.wait()
 
     def stop(self):
+        # Before its first line a program has no handler yet, and a signal just ends it.
+        until(lambda: self.process.poll() is not None or 'msg="agent started"' in self.text(self.log_before), 'the agent starts')
         if self.process.poll() is None:
             self.process.terminate()
         code = self.process.wait(20)
         assert code in (0, -signal.SIGKILL), f'the agent ended with {code}: ' + self.text()[-3000:]
 
-    def text(self):
+    def text(self, start=0):
         with open(self.log) as f:
+            f.seek(start)
             return f.read()
 
     def status(self):
