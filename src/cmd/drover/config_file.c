@@ -42,7 +42,7 @@ static int parse_object(const char *path, const char *buf, size_t n, struct json
 int config_file_read_json(const char *path, struct json_object **ret, struct dr_error *err) {
         auto_free char *buf = NULL;
         size_t n;
-        mode_t mode;
+        mode_t mode = 0;
         int r = read_file(path, &buf, &n, &mode, err);
         return r < 0 ? r : parse_object(path, buf, n, ret, err);
 }
@@ -50,7 +50,7 @@ int config_file_read_json(const char *path, struct json_object **ret, struct dr_
 int config_file_load(const char *path, struct json_object **ret, struct dr_error *err) {
         auto_free char *buf = NULL;
         size_t n;
-        mode_t mode;
+        mode_t mode = 0;
         struct dr_error own;
         int r = read_file(path, &buf, &n, &mode, &own);
         if (r == -ENOENT) {
