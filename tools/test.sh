@@ -20,7 +20,7 @@ export LSAN_OPTIONS=print_suppressions=0
 export MALLOC_PERTURB_=$((RANDOM % 255 + 1))
 # Tests make their own directories; what a person has set for the programs must not reach them.
 for name in "${!DROVER_@}" "${!RANCHER_@}" "${!CATTLE_@}"; do
-        case $name in DROVER_TEST_*|DROVER_SIM_*) ;; *) unset "$name" ;; esac
+        case $name in DROVER_TEST_*|DROVER_SIM_*|DROVER_CORPORA) ;; *) unset "$name" ;; esac
 done
 
 results=()

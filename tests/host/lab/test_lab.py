@@ -219,7 +219,7 @@ class LabCase:
         inside = namespaces(pid) - namespaces(os.getpid())
         self.lab('kill', 'host1')
         self.assertEqual(self.ls()['host1']['state'], 'down')
-        self.assertEqual(processes_in(inside), [])
+        until(lambda: not processes_in(inside), 'the killed processes are gone')
         self.lab('reboot', 'host1')
         self.assertEqual(self.ls()['host1']['state'], 'running')
         until(lambda: self.lab('docker', 'host1', 'ps', '-q', '-f', 'name=stays').stdout, 'the container runs again')
