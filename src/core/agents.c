@@ -40,14 +40,6 @@ enum step agent_create(struct core *c, struct record *agent, struct run *run, st
         return STEP_DELEGATE;
 }
 
-enum step agent_activate(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
-        (void) c;
-        (void) agent;
-        (void) run;
-        (void) ctx;
-        return STEP_DONE;               /* a ping is sent and not waited for (agent.md 6); ours connects by itself */
-}
-
 /* reconnecting: until the host is back, or given up after agent.disconnect.after.seconds. */
 enum step agent_reconnect(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
         if (connected(c, agent) && !is_silent(c, agent))
@@ -74,14 +66,6 @@ enum step agent_finishreconnect(struct core *c, struct record *agent, struct run
         run->deadline_ms = core_wall_ms(c) + (int64_t) silence_ms(c);   /* woken by the full report */
         core_progress(c, agent, "comparing what runs on the host");
         return STEP_WAIT;
-}
-
-enum step agent_disconnect(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
-        (void) c;
-        (void) agent;
-        (void) run;
-        (void) ctx;
-        return STEP_DONE;
 }
 
 enum step agent_remove(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
@@ -162,22 +146,6 @@ void agent_state_changed(struct core *c, struct record *agent, enum state_id now
 }
 
 /* ---- hosts ---- */
-enum step host_activate(struct core *c, struct record *h, struct run *run, struct step_ctx *ctx) {
-        (void) c;
-        (void) h;
-        (void) run;
-        (void) ctx;
-        return STEP_DONE;
-}
-
-enum step host_deactivate(struct core *c, struct record *h, struct run *run, struct step_ctx *ctx) {
-        (void) c;
-        (void) h;
-        (void) run;
-        (void) ctx;
-        return STEP_DONE;               /* nothing is stopped; nothing new is placed there */
-}
-
 enum step host_remove(struct core *c, struct record *h, struct run *run, struct step_ctx *ctx) {
         const struct records *l = world_by_int(c->world, T_instance, F_hostId, h->id);
         if (l->n) {

@@ -5,8 +5,8 @@
 #include "hosts.h"
 
 /* agents.c */
-core_handler agent_create, agent_activate, agent_reconnect, agent_finishreconnect, agent_disconnect, agent_remove;
-core_handler host_activate, host_deactivate, host_remove;
+core_handler agent_create, agent_reconnect, agent_finishreconnect, agent_remove;
+core_handler host_remove;
 void agent_idle(struct core *c, struct record *agent);
 void host_idle(struct core *c, struct record *host);
 void agent_state_changed(struct core *c, struct record *agent, enum state_id now);

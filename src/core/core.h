@@ -86,18 +86,17 @@ enum step {
         STEP_DELEGATE,  /* go on as the definition's delegate, from the transitioning state */
         STEP_CHAIN,     /* end this run and start *chain on the record */
         STEP_RETRY,     /* failed: *err says why; again after the back-off; the record shows it in transitioningMessage */
-        STEP_CANCEL,    /* end the run, leave the state to whatever the handler set through core_compensate() */
+        STEP_CANCEL,    /* end the run and leave the state as it is */
 };
 struct step_ctx { struct dr_error err; enum process_id chain; struct text *chain_data; };
 typedef enum step core_handler(struct core *c, struct record *r, struct run *run, struct step_ctx *ctx);
 /* One row per process that does something; others go straight to done. Defined by the appliers (handlers.c). */
 struct core_handler_row { enum process_id process; core_handler *fn; };
 
-/* Schedules process p on r: -EEXIST (DR_E_CONFLICT) when another runs, -EOPNOTSUPP/-EINVAL (DR_E_ACTION_NOT_AVAILABLE) when the
- * state is no start state; 0 also when the state is the done state already. data: JSON or NULL, borrowed. */
+/* Schedules process p on r. A running process is taken over when p's table allows its state (remove over create, stop over start).
+ * Returns 0, also when the state is the done state already or p is under way; -EEXIST (DR_E_CONFLICT): the state is no start state.
+ * data: JSON or NULL, borrowed. */
 int core_process_start(struct core *c, struct record *r, enum process_id p, struct json_object *data, struct dr_error *err);
-/* Takes over a running process of r, if any, by p (remove over create, stop over start): p's table must allow the state. */
-int core_process_force(struct core *c, struct record *r, enum process_id p, struct json_object *data, struct dr_error *err);
 bool core_process_allowed(const struct record *r, enum process_id p);   /* the state is a start state */
 /* Progress shown in transitioningMessage; NULL clears. Not written to the store by itself. */
 void core_progress(struct core *c, struct record *r, const char *message);

@@ -1,15 +1,13 @@
 /* handlers.c: which applier does which process, and who is told of a state. */
 #include "applier.h"
 
+/* A process that is not here has nothing to do: it goes straight to its delegate or its done state. Agents connect by themselves once active
+ * (agent.md 6), and deactivating a host stops nothing there. */
 static const struct core_handler_row rows[] = {
         { P_agent_create, agent_create },
-        { P_agent_activate, agent_activate },
         { P_agent_reconnect, agent_reconnect },
         { P_agent_finishreconnect, agent_finishreconnect },
-        { P_agent_disconnect, agent_disconnect },
         { P_agent_remove, agent_remove },
-        { P_host_activate, host_activate },
-        { P_host_deactivate, host_deactivate },
         { P_host_remove, host_remove },
         { P_instance_create, instance_create },
         { P_instance_start, instance_start },

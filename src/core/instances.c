@@ -151,7 +151,7 @@ static enum step await_running(struct core *c, struct record *i, struct run *run
         if (!host)
                 return start_failed(c, i, ctx, "the host is gone");
         if (!o || o->gen < record_int(i, F_generation)) {
-                if (!core_process_allowed(host, P_host_deactivate) && state_is_gone((enum state_id) host->state))
+                if (state_is_gone((enum state_id) host->state))
                         return start_failed(c, i, ctx, "the host is being removed");
                 return STEP_WAIT;
         }

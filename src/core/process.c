@@ -145,10 +145,6 @@ int core_process_start(struct core *c, struct record *r, enum process_id p, stru
         return 0;
 }
 
-int core_process_force(struct core *c, struct record *r, enum process_id p, struct json_object *data, struct dr_error *err) {
-        return core_process_start(c, r, p, data, err);
-}
-
 static void finish(struct core *c, struct record *r, const struct process_def *def, const char *reason) {
         enum state_id to = process_done_of(def, (enum state_id) r->state);
         end_run(c, r, "SUCCESS", reason);
