@@ -1,7 +1,7 @@
 #!/bin/bash
 # deps.sh: installs the Debian packages that drover's build, tests and lab need, and only those that are missing.
 #
-#   tools/deps.sh [GROUP...]     build | test | lab | bench | fuzz; without a group: build test lab
+#   tools/deps.sh [GROUP...]     build | test | lab | bench | fuzz | vm; without a group: build test lab
 #   tools/deps.sh --list [GROUP...]   prints the packages of the groups, installs nothing
 #
 # Nothing is removed or upgraded on purpose, recommended packages stay out, no service is started. It asks first when a
@@ -13,9 +13,10 @@ sbin=${DROVER_DEPS_SBIN:-/usr/sbin}         # a test's own folder
 # One list; a group is a line.
 DROVER_DEPS='
 build: gcc libc6-dev make meson ninja-build pkg-config python3 libuv1-dev libhttp-parser-dev libjson-c-dev libyaml-dev libsqlite3-dev libsodium-dev libssl-dev zlib1g-dev
-test:  libcmocka-dev openssl python3-websocket clang libclang-rt-14-dev curl e2fsprogs util-linux mount
-lab:   docker-engine iproute2 iptables nftables busybox-static curl procps util-linux
-bench: etcd-server etcd-client
+test:  libcmocka-dev openssl python3-websocket python3-requests clang libclang-rt-14-dev curl e2fsprogs util-linux mount
+lab:   docker-engine docker-registry iproute2 iptables nftables busybox-static curl procps util-linux
+bench: etcd-server etcd-client nginx-light
+vm:    qemu-system-x86 mmdebstrap e2fsprogs
 fuzz:  clang libclang-rt-14-dev
 '
 
@@ -26,7 +27,7 @@ packages_of() {
         local group line
         for group in "$@"; do
                 line=$(sed -n "s/^$group: *//p" <<<"$DROVER_DEPS")
-                [ -n "$line" ] || fail "unknown group \"$group\" (build, test, lab, bench, fuzz)"
+                [ -n "$line" ] || fail "unknown group \"$group\" (build, test, lab, bench, fuzz, vm)"
                 tr ' ' '\n' <<<"$line"
         done | sed '/^$/d' | sort -u
 }
