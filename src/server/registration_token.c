@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "api/secret.h"
+#include "core/secret.h"
 #include "base/parse.h"
 #include "core/settings.h"
 

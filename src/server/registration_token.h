@@ -1,7 +1,7 @@
 /* registration_token.h: the token that lets a host register: "PUBLIC:MILLIS:SIGNATURE" (spec agent.md 2.1). Loop thread only.
  *
  * PUBLIC and the secret are F_publicValue and F_secretValue of a credential record of kind registrationToken; the secret is stored
- * sealed (api/secret.h). MILLIS is midnight of "day 0" of the current year, so a token is the same all the year. */
+ * sealed (core/secret.h). MILLIS is midnight of "day 0" of the current year, so a token is the same all the year. */
 #pragma once
 #include "core/core.h"
 

@@ -2,7 +2,7 @@
 
 #include <sodium.h>
 
-#include "server/api/secret.h"
+#include "core/secret.h"
 
 enum { ARGON_PASSES = 2, ARGON_BYTES = 19 << 20 };
 _Static_assert(PASSWORD_HASH_BYTES >= crypto_pwhash_STRBYTES, "room for libsodium's text");

@@ -1,7 +1,7 @@
 /* credential.h: keys and passwords of accounts: records of table credential (spec api.md 2.1, agent.md 1). Loop thread only.
  *
  * API keys: F_secretHash, a keyed hash. Keys of agents and registration tokens: F_secretValue, sealed, since they are given out
- * again (server/api/secret.h). Passwords: F_secretHash, argon2id with its parameters inside. */
+ * again (core/secret.h). Passwords: F_secretHash, argon2id with its parameters inside. */
 #pragma once
 #include "core/core.h"
 

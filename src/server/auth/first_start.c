@@ -7,7 +7,7 @@
 
 #include "credential.h"
 #include "formats/json.h"
-#include "server/api/secret.h"
+#include "core/secret.h"
 
 enum { FILE_BYTES_MAX = 4096 };
 #define LOGIN "admin"

@@ -1,7 +1,7 @@
 #include "session.h"
 
 #include "core/settings.h"
-#include "server/api/secret.h"
+#include "core/secret.h"
 
 enum { PER_ACCOUNT_MAX = 200, LIFE_MS_MIN = 60000 };
 

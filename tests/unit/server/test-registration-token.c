@@ -1,5 +1,5 @@
 #include "api-fixture.h"
-#include "server/api/secret.h"
+#include "core/secret.h"
 #include "server/registration_token.h"
 
 static int64_t now_ms;

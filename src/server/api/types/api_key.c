@@ -1,6 +1,6 @@
 /* API keys: made here, shown once, stored hashed (spec api.md 2.1, 2.5). */
 #include "server/api/fields.h"
-#include "server/api/secret.h"
+#include "core/secret.h"
 #include "types.h"
 
 void api_key_create(struct api_req *req, struct record *r, const struct field_values *values) {

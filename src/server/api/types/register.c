@@ -7,7 +7,7 @@
 #include "server/api/access.h"
 #include "server/api/collection.h"
 #include "server/api/fields.h"
-#include "server/api/secret.h"
+#include "core/secret.h"
 #include "server/auth/credential.h"
 #include "types.h"
 

@@ -3,7 +3,7 @@
 #include "server/api/change.h"
 #include "server/api/encode.h"
 #include "server/api/fields.h"
-#include "server/api/secret.h"
+#include "core/secret.h"
 #include "server/registration_token.h"
 #include "types.h"
 

@@ -2,7 +2,7 @@
  *
  * Keyed with core_config()->data_key (32 bytes; a fixed one in tests). Loop thread only. */
 #pragma once
-#include "core/core.h"
+#include "core.h"
 
 enum { ACCESS_KEY_CHARS = 20, SECRET_KEY_CHARS = 40 };
 
