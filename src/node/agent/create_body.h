@@ -8,6 +8,8 @@
 /* What the engine and the host contribute. All pointers are borrowed for the call; zero values mean "nothing known". */
 struct create_facts {
         unsigned api_minor;                     /* the API version spoken: 41 is 1.41; never below 24 */
+        unsigned cgroup_version;                /* 1 or 2; 0: not known, counts as 1 */
+        const char *api_url;                    /* the server's API as this host reaches it; NULL: not known */
         const char *docker_root;                /* info DockerRootDir; NULL: /var/lib/docker */
         const char *default_disk;               /* what DEFAULT_DISK in blkioDeviceOptions stands for; NULL: skipped */
         const char *const *host_search;         /* search domains of the host's resolv.conf, NULL-ended; may be NULL */
@@ -28,7 +30,8 @@ char *container_docker_name(const char *name, const char *uuid);
 /* Writes the body of POST /containers/create for the container uuid.
  *   spec      borrowed object; unknown keys are ignored, values of a wrong type count as absent
  *   ret       written on success only: compact JSON, the caller frees
- *   warnings  may be NULL; one line per thing left out (a missing volumes-from container, an unknown disk)
+ *   warnings  may be NULL; one line per thing left out (a missing volumes-from container, an unknown disk, a field that
+ *             this engine or these control groups do not take)
  * Returns 0, or a negative errno with *err filled: no image, a port, device or volume that cannot be read, networkFromUuid
  * that is not on this host. */
 int create_body(json_object *spec, const char *uuid, const struct create_facts *facts, char **ret, char **warnings, struct dr_error *err);

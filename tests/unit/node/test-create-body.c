@@ -259,6 +259,41 @@ TEST(what_is_left_out_is_told_as_a_warning) {
                                 "volumes from container u9 are left out: it is not on this host\n");
 }
 
+TEST(what_the_engine_or_the_control_groups_would_refuse_is_left_out_and_told) {
+        static const struct { const char *spec; unsigned minor, cgroup; const char *host, *warnings; } rows[] = {
+                { "\"kernelMemory\":9", 42, 1, "{}", "kernelMemory is left out: this host's engine does not take it (API 1.42)\n" },
+                { "\"runInit\":true", 24, 1, "{}", "runInit is left out: this host's engine does not take it (API 1.24)\n" },
+                { "\"runInit\":false", 24, 1, "{}", "" },
+                { "\"memorySwappiness\":10,\"oomKillDisable\":false", 41, 2, "{}", "memorySwappiness is left out: this host has version 2 of control groups, which does not know it\n" },
+                { "\"memorySwappiness\":10", 41, 1, "{\"MemorySwappiness\":10}", "" },
+                { "\"secrets\":[{\"secretId\":1}]", 41, 1, "{}", "secrets are left out: no storage driver of this host serves them\n" },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                struct create_facts f = { .api_minor = rows[i].minor, .cgroup_version = rows[i].cgroup };
+                struct dr_error err;
+                auto_free char *text = dr_xasprintf("{\"imageUuid\":\"x\",%s}", rows[i].spec), *body = NULL, *warnings = NULL;
+                AUTO(jv_put) json_object *o = jv_parse(text, strlen(text), 1 << 20, &err);
+                CHECK_OK(create_body(o, "u1", &f, &body, &warnings, &err), &err);
+                CHECK_STR(warnings, ==, rows[i].warnings);
+                AUTO(jv_put) json_object *made = jv_parse(body, strlen(body), 1 << 20, &err);
+                CHECK_STR(jv_print(jv_obj(made, "HostConfig")), ==, rows[i].host);
+        }
+}
+
+TEST(containers_that_speak_to_the_api_are_told_where_it_is) {
+        struct create_facts f = plain;
+        f.api_url = "http://10.0.0.1:8080/v1";
+        const char *labels = "'Labels':{'io.rancher.container.cattle_url':'true'," UUID_LABEL "},";
+        auto_free char *remote = dr_xasprintf(HEAD "'Env':['CATTLE_URL=mine','CATTLE_CONFIG_URL=http://10.0.0.1:8080/v1'],%s'HostConfig':{}}", labels);
+        auto_free char *local = dr_xasprintf(HEAD "'Env':['CATTLE_URL=mine','CATTLE_AGENT_INSTANCE=true','CATTLE_CONFIG_URL_SCHEME=http','CATTLE_CONFIG_URL_PATH=/v1',"
+                                             "'CATTLE_CONFIG_URL_PORT=9342'],%s'HostConfig':{}}", labels);
+        const char *spec = "{'imageUuid':'x:1','environment':{'CATTLE_URL':'mine'},'labels':{'io.rancher.container.cattle_url':'true'}}";
+        check_body("remote", spec, remote, f);
+        f.api_url = "http://localhost:8080/v1";
+        check_body("local", spec, local, f);
+        check_body("others are not", "{'imageUuid':'x:1'}", HEAD LABELS "'HostConfig':{}}", f);
+}
+
 TEST(docker_names_are_made_from_name_and_uuid) {
         static const struct { const char *name, *want; } rows[] = {
                 { "web-1", "r-web-1-12345678" }, { "W.a_b", "r-W.a_b-12345678" }, { "a", "r-12345678-aaaa" }, { "", "r-12345678-aaaa" },
