@@ -131,13 +131,15 @@ static void bind_partners(struct core *c, struct record *s, struct record *du, s
         struct json_object *conf = record_json(i, F_launchConfigText);
         const char *net = json_str(conf, "networkLaunchConfig", NULL);
         struct record *p = net ? partner(c, s, du, net) : NULL;
-        if (p)
-                core_put_int(c, i, F_networkFromId, p->id);
-        struct json_object *from = json_get_array(conf, "dataVolumesFromLaunchConfigs");
-        if (!from || !json_object_array_length(from))
+        int64_t network = p ? p->id : json_int(conf, "networkContainerId", 0);
+        if (network)
+                core_put_int(c, i, F_networkFromId, network);
+        struct json_object *from = json_get_array(conf, "dataVolumesFromLaunchConfigs"), *others = json_get_array(conf, "dataVolumesFrom");
+        size_t n_others = others ? json_object_array_length(others) : 0;
+        if ((!from || !json_object_array_length(from)) && !n_others)
                 return;
-        AUTO(json_free) struct json_object *ids = json_object_new_array();
-        for (size_t k = 0; k < json_object_array_length(from); k++) {
+        AUTO(json_free) struct json_object *ids = n_others ? json_copy(others) : json_object_new_array();
+        for (size_t k = 0; from && k < json_object_array_length(from); k++) {
                 const char *name = json_object_get_string(json_object_array_get_idx(from, k));
                 p = name ? partner(c, s, du, name) : NULL;
                 if (p)
