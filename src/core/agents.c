@@ -2,6 +2,7 @@
 #include "applier.h"
 
 #include "settings.h"
+#include "simagent.h"
 
 #include <stdio.h>
 
@@ -38,6 +39,18 @@ enum step agent_create(struct core *c, struct record *agent, struct run *run, st
                 core_set_account(c, agent, a->id);
         }
         return STEP_DELEGATE;
+}
+
+/* Agents connect by themselves once active; a simulated one may be told to wait for it (spec simulator.md). */
+enum step agent_activate(struct core *c, struct record *agent, struct run *run, struct step_ctx *ctx) {
+        (void) run;
+        (void) ctx;
+        struct json_object *scope = json_get_object(record_json(agent, F_data), SIM_ACTIVATE_SCOPE);
+        if (!scope || !json_bool(scope, "waitForPing", false) || connected(c, agent))
+                return STEP_DONE;
+        core_wake_at(c, agent, core_mono_ms(c) + 1000);
+        core_progress(c, agent, "waiting for the host's first report");
+        return STEP_WAIT;
 }
 
 /* reconnecting: until the host is back, or given up after agent.disconnect.after.seconds. */
@@ -124,10 +137,7 @@ void agent_idle(struct core *c, struct record *agent) {
                 (void) core_process_start(c, agent, P_agent_reconnect, NULL, NULL);
 }
 
-void agent_state_changed(struct core *c, struct record *agent, enum state_id now) {
-        struct record *h = host_of_agent(c, agent);
-        if (!h)
-                return;
+static void host_agent_changed(struct core *c, struct record *h, enum state_id now) {
         core_put_str(c, h, F_agentState, state_name(now));
         int64_t delay = setting_int(c, "host.remove.delay.seconds");
         if (delay >= 0 && now == S_disconnected) {
@@ -143,6 +153,12 @@ void agent_state_changed(struct core *c, struct record *agent, enum state_id now
                 }
                 services_hosts_changed(c, h->account_id);
         }
+}
+
+void agent_state_changed(struct core *c, struct record *agent, enum state_id now) {
+        const struct records *hosts = world_by_int(c->world, T_host, F_agentId, agent->id);
+        for (size_t i = 0; i < hosts->n; i++)           /* one, but for simulated agents */
+                host_agent_changed(c, hosts->v[i], now);
 }
 
 /* ---- hosts ---- */

@@ -5,7 +5,7 @@
 #include "hosts.h"
 
 /* agents.c */
-core_handler agent_create, agent_reconnect, agent_finishreconnect, agent_remove;
+core_handler agent_create, agent_activate, agent_reconnect, agent_finishreconnect, agent_remove;
 core_handler host_remove;
 void agent_idle(struct core *c, struct record *agent);
 void host_idle(struct core *c, struct record *host);

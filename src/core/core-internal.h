@@ -96,7 +96,6 @@ enum type_id table_by_name(const char *name);
 void core_make_defaults(struct core *c);                        /* built-in accounts, default environment */
 
 /* handlers.c: what appliers give the core */
-core_handler *core_handler_of(enum process_id p);               /* NULL: straight to done */
 void core_idle_trigger(struct core *c, struct record *r);       /* woken with no run */
 void core_state_changed(struct core *c, struct record *r, enum state_id old, enum state_id now);
 

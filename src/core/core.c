@@ -151,6 +151,7 @@ static void trim_history(struct core *c) {
                 { T_account, "main_tables.purge.after.seconds" }, { T_credential, "main_tables.purge.after.seconds" },
                 { T_genericObject, "main_tables.purge.after.seconds" }, { T_auditLog, "audit_log.purge.after.seconds" },
                 { T_serviceLog, "service_log.purge.after.seconds" },
+                { T_taskInstance, "process_instance.purge.after.seconds" },
         };
         if (core_mono_ms(c) < c->next_trim_ms)
                 return;
@@ -161,6 +162,11 @@ static void trim_history(struct core *c) {
         for (size_t i = 0; i < ARRAY_LEN(kept); i++)
                 c->conf.store->ops->history_trim(c->conf.store, table_name(kept[i].table),
                                                  core_wall_ms(c) - setting_int(c, kept[i].seconds) * 1000, rows);
+}
+
+void core_purge(struct core *c) {
+        c->next_trim_ms = 0;
+        trim_history(c);
 }
 
 bool core_turn(struct core *c, unsigned budget) {

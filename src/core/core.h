@@ -93,6 +93,8 @@ typedef enum step core_handler(struct core *c, struct record *r, struct run *run
 /* One row per process that does something; others go straight to done. Defined by the appliers (handlers.c). */
 struct core_handler_row { enum process_id process; core_handler *fn; };
 
+core_handler *core_handler_of(enum process_id p);       /* NULL: nothing to do, it goes straight to its done state */
+
 /* Schedules process p on r. A running process is taken over when p's table allows its state (remove over create, stop over start).
  * Returns 0, also when the state is the done state already or p is under way; -EEXIST (DR_E_CONFLICT): the state is no start state.
  * data: JSON or NULL, borrowed. */
@@ -109,6 +111,9 @@ void core_wake_at(struct core *c, struct record *r, uint64_t mono_ms);
 /* "yes", "no" or "error", as the API shows it (api.md 4.1). */
 const char *core_transitioning(const struct record *r);
 const char *core_transitioning_message(const struct core *c, const struct record *r);  /* NULL: none */
+
+/* Deletes now what history holds beyond its retention; otherwise that happens every ten minutes. */
+void core_purge(struct core *c);
 
 /* ---- listening ---- */
 /* Called at commit time of each batch, after release of its outputs, for each record it changed (removed ones with state removed). */

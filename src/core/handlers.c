@@ -5,6 +5,7 @@
  * (agent.md 6), and deactivating a host stops nothing there. */
 static const struct core_handler_row rows[] = {
         { P_agent_create, agent_create },
+        { P_agent_activate, agent_activate },
         { P_agent_reconnect, agent_reconnect },
         { P_agent_finishreconnect, agent_finishreconnect },
         { P_agent_remove, agent_remove },

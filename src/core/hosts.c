@@ -4,6 +4,7 @@
 #include "core-internal.h"
 #include "formats/json.h"
 #include "settings.h"
+#include "simagent.h"
 
 #include <stdio.h>
 
@@ -23,6 +24,7 @@ struct hosts {
         struct map rts;                 /* host id -> struct host_rt */
         struct map links;               /* link -> host_rt */
         VEC(int64_t) dirty;             /* hosts with something in their outbox */
+        uint64_t pings;
 };
 
 static const char *const state_names[] = {
@@ -147,6 +149,26 @@ static void update_host(struct core *c, struct record *host, struct json_object 
         text_unref(labels);
 }
 
+/* The one this agent has with that id; one without an agent that was made for it (a machine); else a new one (agent.md 5). */
+static struct record *physical_host_of(struct core *c, const struct record *agent, int64_t account, struct json_object *o) {
+        struct text *id = text_get(json_str(o, "physicalUuid", ""), strlen(json_str(o, "physicalUuid", "")));
+        const struct records *l = world_of_account(c->world, T_physicalHost, account);
+        struct record *found = NULL;
+        for (size_t i = 0; id->len && i < l->n && !found; i++) {
+                int64_t owner = record_int(l->v[i], F_agentId);
+                if (record_text(l->v[i], F_externalId) == id && (!owner || owner == agent->id) && l->v[i]->state != S_removing)
+                        found = l->v[i];
+        }
+        text_unref(id);
+        if (!found) {
+                found = core_create(c, T_physicalHost, account);
+                put_if_given(c, found, F_externalId, o, "physicalUuid");
+                put_if_given(c, found, F_name, o, "hostname");
+        }
+        core_put_int(c, found, F_agentId, agent->id);
+        return found;
+}
+
 struct record *hosts_report(struct core *c, struct record *agent, struct json_object *o, struct dr_error *err) {
         const char *uuid = json_str(o, "uuid", NULL);
         if (!uuid || !*uuid || strlen(uuid) > 128) {
@@ -163,11 +185,10 @@ struct record *hosts_report(struct core *c, struct record *agent, struct json_ob
                 return host;
         }
         int64_t account = record_int(agent, F_resourceAccountId);
-        struct record *ph = core_create(c, T_physicalHost, account);
-        core_put_int(c, ph, F_agentId, agent->id);
-        put_if_given(c, ph, F_externalId, o, "physicalUuid");
-        put_if_given(c, ph, F_name, o, "hostname");
+        struct record *ph = physical_host_of(c, agent, account, o);
         host = core_create(c, T_host, account);
+        if (str_starts(str_or(record_str(agent, F_uri), ""), SIM_URI))
+                core_put_str(c, host, F_kind, SIM_HOST_KIND);
         core_put_int(c, host, F_agentId, agent->id);
         core_put_int(c, host, F_physicalHostId, ph->id);
         core_put_str(c, host, F_reportedUuid, uuid);
@@ -179,7 +200,7 @@ struct record *hosts_report(struct core *c, struct record *agent, struct json_ob
         snprintf(text, sizeof text, "%.100s Storage Pool", json_str(o, "hostname", "host"));
         core_put_str(c, pool, F_name, text);
         core_put_int(c, pool, F_hostId, host->id);
-        if (core_process_start(c, ph, P_physicalhost_create, NULL, err) < 0 || core_process_start(c, host, P_host_create, NULL, err) < 0 ||
+        if ((ph->state == S_requested && core_process_start(c, ph, P_physicalhost_create, NULL, err) < 0) || core_process_start(c, host, P_host_create, NULL, err) < 0 ||
             core_process_start(c, pool, P_storagepool_create, NULL, err) < 0)
                 return NULL;
         struct host_rt *rt = rt_make(c, host->id);
@@ -405,6 +426,9 @@ void hosts_observed(struct core *c, struct host_link *l, const struct observed *
         }
         map_done(&listed);
 }
+
+void hosts_ping(struct core *c) { c->hosts->pings++; }
+uint64_t hosts_pings(const struct core *c) { return c->hosts->pings; }
 
 bool hosts_request(struct core *c, const struct record *host, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms) {
         struct host_rt *rt = rt_get(c, host->id);

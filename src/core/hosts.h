@@ -61,6 +61,9 @@ void hosts_detach(struct core *c, struct host_link *l);
 bool hosts_connected(const struct core *c, const struct record *host);
 void hosts_heard(struct core *c, struct host_link *l);  /* any message counts as life */
 void hosts_observed(struct core *c, struct host_link *l, const struct observed *obs, size_t n, bool full);
+/* Asks every simulated host for a full report now; real ones report by themselves. How often it was asked: hosts_pings(). */
+void hosts_ping(struct core *c);
+uint64_t hosts_pings(const struct core *c);
 /* False: the host is not connected. The reply comes to the run that waits for event id. */
 bool hosts_request(struct core *c, const struct record *host, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms);
 

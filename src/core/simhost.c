@@ -7,6 +7,14 @@
 
 enum { CONNECT_DELAY_MS = 10, REBOOT_MS = 20000, LIFE_MIN_MS = 500, LIFE_MAX_MS = 5000 };
 
+/* What the words in a container's definition ask for. */
+struct steering {
+        char docker_id[UUID_CHARS + 1], ip[16];
+        bool image_fails, start_fails, stop_fails, remove_fails, forget, disconnect;
+        uint64_t shutdown_ms;           /* vanishes so long after its start; 0: stays */
+        char another[64];               /* Docker id of a container that nobody asked for; "": none */
+};
+
 struct container {
         struct uuid uuid;
         int64_t gen;                    /* of the newest desired entry */
@@ -20,14 +28,15 @@ struct container {
         bool failed;
         char error[64];
         bool unreported;
+        struct steering *steering;      /* of steered hosts */
 };
 
 struct simhost {
         struct host_link link;          /* first: the core's view of it */
         struct simhosts *set;
         int index;
-        char uuid[40], name[64];
-        int64_t account_id, agent_id, host_id;
+        char uuid[72], name[64], physical[72];
+        int64_t agent_id, host_id;
         struct map containers;          /* first 8 bytes of the uuid -> struct container */
         uint64_t epoch, rev;
         uint64_t next_beat_ms, next_full_ms, next_work_ms, connect_ms;
@@ -57,6 +66,57 @@ static uint64_t op_ms(struct simhosts *s) {
 
 static void schedule(struct simhost *h, uint64_t at) { h->next_work_ms = MIN(h->next_work_ms, at); }
 
+/* ---- steering ---- */
+static const char *const FAIL_IMAGE = "storage.image.activate", *const FAIL_START = "compute.instance.activate", *const FAIL_STOP = "compute.instance.deactivate",
+                  *const FAIL_REMOVE = "compute.instance.remove";
+
+static bool fails_at(const char *spec, const char *event) {
+        char text[64];
+        snprintf(text, sizeof text, "%s::fail", event);
+        return strstr(spec, text);
+}
+
+static void steer(struct simhost *h, struct container *k, const char *spec) {
+        static const char shutdown[] = "simShutdownAfter\":\"", another[] = "simCreateAnother_";
+        struct steering *t = k->steering;
+        if (!t) {
+                struct uuid id;
+                t = k->steering = dr_xnew(struct steering);
+                uuid_make(core_rng(h->set->core), &id);
+                uuid_format(&id, t->docker_id);
+                snprintf(t->ip, sizeof t->ip, "10.42.%u.%u", k->uuid.b[0], 1 + k->uuid.b[1] % 254);
+        }
+        t->image_fails = fails_at(spec, FAIL_IMAGE);
+        t->start_fails = fails_at(spec, FAIL_START);
+        t->stop_fails = fails_at(spec, FAIL_STOP);
+        t->remove_fails = fails_at(spec, FAIL_REMOVE);
+        t->forget = strstr(spec, "simForgetImmediately");
+        t->disconnect = strstr(spec, "simDisconnectAgent");
+        const char *at = strstr(spec, shutdown);
+        t->shutdown_ms = at ? (uint64_t) strtoul(at + sizeof shutdown - 1, NULL, 10) * 1000 : 0;
+        at = strstr(spec, another);
+        if (at)
+                snprintf(t->another, sizeof t->another, "%.*s", (int) strcspn(at + sizeof another - 1, "\"\\ ,"), at + sizeof another - 1);
+}
+
+static void fail(struct container *k, const char *event) {
+        k->failed = true;
+        snprintf(k->error, sizeof k->error, "Failing [%s]", event);
+}
+
+/* Answers nothing more, and neither do the other hosts of its agent. */
+static void disconnect_agent(struct simhost *h) {
+        for (size_t i = 0; i < h->set->hosts.n; i++)
+                if (h->set->hosts.v[i]->agent_id == h->agent_id)
+                        simhosts_cut(h->set, (int) i, true);
+}
+
+static void container_free(struct container *k) {
+        if (k)
+                free(k->steering);
+        free(k);
+}
+
 /* ---- the core's side ---- */
 static void want(struct simhost *h, const struct desired *d) {
         struct simhosts *s = h->set;
@@ -71,6 +131,8 @@ static void want(struct simhost *h, const struct desired *d) {
                 return;
         k->gen = d->gen;
         k->want = d->state;
+        if (d->spec)
+                steer(h, k, d->spec->s);
         k->failed = false;
         k->due_ms = now_ms(s) + op_ms(s);
         schedule(h, k->due_ms);
@@ -117,7 +179,8 @@ static void on_close(struct host_link *l, const char *reason) {
         h->removed = str_eq(reason, "removed");
 }
 
-static const struct host_link_ops ops = { false, on_desired, on_request, on_close };
+static const struct host_link_ops ops = { .desired = on_desired, .request = on_request, .close = on_close };
+static const struct host_link_ops steered_ops = { .wants_spec = true, .desired = on_desired, .request = on_request, .close = on_close };
 
 /* ---- life of containers ---- */
 static void finish_op(struct simhost *h, struct container *k) {
@@ -126,6 +189,7 @@ static void finish_op(struct simhost *h, struct container *k) {
         k->unreported = true;
         k->obeyed = k->gen;
         bool fails = s->conf.fail_per_mille && rng_chance(&s->rng, s->conf.fail_per_mille);
+        const struct steering *t = k->steering;
         switch (k->want) {
         case DESIRED_RUNNING:
                 if (k->state == OBS_RUNNING || (k->state == OBS_STOPPED && k->started_gen >= k->gen))
@@ -136,22 +200,35 @@ static void finish_op(struct simhost *h, struct container *k) {
                         snprintf(k->error, sizeof k->error, "simulated failure");
                         break;
                 }
+                if (t && (t->image_fails || t->start_fails)) {
+                        fail(k, t->image_fails ? FAIL_IMAGE : FAIL_START);
+                        break;
+                }
                 k->state = OBS_RUNNING;
                 k->started_gen = k->gen;
                 k->started_ms = core_wall_ms(s->core);
                 k->dies_ms = s->conf.die_per_mille && rng_chance(&s->rng, s->conf.die_per_mille)
                                      ? now_ms(s) + LIFE_MIN_MS + rng_below(&s->rng, LIFE_MAX_MS - LIFE_MIN_MS) : 0;
+                if (t && t->shutdown_ms)
+                        k->dies_ms = now_ms(s) + t->shutdown_ms;
                 if (k->dies_ms)
                         schedule(h, k->dies_ms);
+                if (t && t->disconnect)
+                        disconnect_agent(h);
                 break;
         case DESIRED_STOPPED:
-                if (k->state == OBS_RUNNING) {
+                if (t && t->stop_fails)
+                        fail(k, FAIL_STOP);
+                else if (k->state == OBS_RUNNING) {
                         k->state = OBS_STOPPED;
                         k->finished_ms = core_wall_ms(s->core);
                 }
                 break;
         case DESIRED_ABSENT:
-                k->state = OBS_ABSENT;
+                if (t && t->remove_fails && k->state != OBS_ABSENT)
+                        fail(k, FAIL_REMOVE);
+                else
+                        k->state = OBS_ABSENT;
                 break;
         }
 }
@@ -159,6 +236,15 @@ static void finish_op(struct simhost *h, struct container *k) {
 static void fill(const struct container *k, struct observed *o) {
         *o = (struct observed) { .uuid = k->uuid, .gen = k->obeyed, .state = k->failed ? OBS_FAILED : k->state, .error = k->failed ? k->error : NULL,
                                  .started_ms = k->started_ms, .finished_ms = k->finished_ms };
+        if (k->steering && k->state != OBS_ABSENT) {
+                o->docker_id = k->steering->docker_id;
+                o->ip = k->state == OBS_RUNNING ? k->steering->ip : NULL;
+        }
+        if (k->failed && k->want != DESIRED_RUNNING) {  /* it runs on, and says why */
+                o->state = k->state;
+                o->gen = k->gen - 1;
+                o->progress = k->error;
+        }
 }
 
 static void report(struct simhost *h, bool full) {
@@ -187,11 +273,16 @@ static void report(struct simhost *h, bool full) {
                 vec_push(&list, o);
                 if (lie == 3)
                         vec_push(&list, o);     /* told twice */
+                if (k->steering && *k->steering->another && full)
+                        vec_push(&list, ((struct observed) { .foreign = true, .state = OBS_RUNNING, .docker_id = k->steering->another,
+                                                             .name = k->steering->another, .image = "sim:foo" }));
+                if (k->steering && k->steering->forget && k->state == OBS_RUNNING)
+                        k->state = OBS_ABSENT;          /* the next report misses it */
         }
         if (list.n || full)
                 hosts_observed(s->core, &h->link, list.v, list.n, full);
         for (size_t i = 0; i < gone.n; i++)
-                free(map_del(&h->containers, gone.v[i]));
+                container_free(map_del(&h->containers, gone.v[i]));
         vec_done(&gone);
         vec_done(&list);
 }
@@ -205,6 +296,7 @@ static void connect_host(struct simhost *h) {
                 return;
         AUTO(json_free) struct json_object *o = json_object_new_object();
         json_set_str(o, "uuid", h->uuid);
+        json_set_str(o, "physicalUuid", h->physical);
         json_set_str(o, "hostname", h->name);
         json_set_str(o, "agentIp", "127.0.0.1");
         json_set_int(o, "memory", INT64_C(8) << 30);
@@ -250,7 +342,7 @@ static void host_turn(struct simhost *h) {
                         if (k->dies_ms && k->dies_ms <= now) {
                                 k->dies_ms = 0;
                                 if (k->state == OBS_RUNNING) {
-                                        k->state = OBS_STOPPED;
+                                        k->state = k->steering && k->steering->shutdown_ms ? OBS_ABSENT : OBS_STOPPED;
                                         k->finished_ms = core_wall_ms(s->core);
                                         k->unreported = true;
                                 }
@@ -306,7 +398,7 @@ void simhosts_free(struct simhosts *s) {
         for (size_t i = 0; i < s->hosts.n; i++) {
                 struct simhost *h = s->hosts.v[i];
                 map_foreach(&h->containers, slot)
-                        free(slot->value);
+                        container_free(slot->value);
                 map_done(&h->containers);
                 free(h);
         }
@@ -314,31 +406,48 @@ void simhosts_free(struct simhosts *s) {
         free(s);
 }
 
-int simhosts_add(struct simhosts *s, int64_t account_id, const char *name) {
-        struct core *c = s->core;
+int simhosts_add_to(struct simhosts *s, const struct record *agent, const char *uuid, const char *name, const char *physical) {
         struct simhost *h = dr_xnew(struct simhost);
-        h->link.ops = &ops;
+        h->link.ops = s->conf.steered ? &steered_ops : &ops;
         h->set = s;
         h->index = (int) s->hosts.n;
-        h->account_id = account_id;
         snprintf(h->name, sizeof h->name, "%s", name);
-        snprintf(h->uuid, sizeof h->uuid, "sim-%lld-%d", (long long) account_id, h->index);
-        const struct records *known = world_by_str(core_world(c), T_agent, F_registerKey, h->uuid);
-        struct record *agent = known->n ? known->v[0] : NULL;           /* of a former run of this program */
-        if (!agent) {
-                agent = core_create(c, T_agent, 0);
-                core_put_int(c, agent, F_resourceAccountId, account_id);
-                core_put_str(c, agent, F_registerKey, h->uuid);
-                char uri[64];
-                snprintf(uri, sizeof uri, "sim://%s", h->uuid);
-                core_put_str(c, agent, F_uri, uri);
-                (void) core_process_start(c, agent, P_agent_create, NULL, NULL);        /* allowed: it is new */
-        }
+        snprintf(h->uuid, sizeof h->uuid, "%s", uuid);
+        snprintf(h->physical, sizeof h->physical, "%s", physical);
         h->agent_id = agent->id;
         h->next_work_ms = UINT64_MAX;
         h->connect_ms = now_ms(s);
         vec_push(&s->hosts, h);
         return h->index;
+}
+
+int simhosts_add(struct simhosts *s, int64_t account_id, const char *name) {
+        struct core *c = s->core;
+        char uuid[40], uri[64];
+        snprintf(uuid, sizeof uuid, "sim-%lld-%zu", (long long) account_id, s->hosts.n);
+        const struct records *known = world_by_str(core_world(c), T_agent, F_registerKey, uuid);
+        struct record *agent = known->n ? known->v[0] : NULL;           /* of a former run of this program */
+        if (!agent) {
+                agent = core_create(c, T_agent, 0);
+                core_put_int(c, agent, F_resourceAccountId, account_id);
+                core_put_str(c, agent, F_registerKey, uuid);
+                snprintf(uri, sizeof uri, "sim://%s", uuid);
+                core_put_str(c, agent, F_uri, uri);
+                (void) core_process_start(c, agent, P_agent_create, NULL, NULL);        /* allowed: it is new */
+        }
+        return simhosts_add_to(s, agent, uuid, name, "");
+}
+
+void simhosts_ping(struct simhosts *s, int64_t agent_id) {
+        for (size_t i = 0; i < s->hosts.n; i++) {
+                struct simhost *h = s->hosts.v[i];
+                if (h->agent_id != agent_id || h->cut || h->removed || h->down_until_ms)
+                        continue;
+                if (h->attached)
+                        h->next_full_ms = now_ms(s);
+                else
+                        h->connect_ms = now_ms(s);
+        }
 }
 
 void simhosts_rejoin(struct simhosts *s, struct core *c) {

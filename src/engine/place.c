@@ -338,6 +338,16 @@ static void describe(const struct constraint *c, char *buf, size_t n) {
                 snprintf(buf, n, "%s %s", head, c->value);
 }
 
+/* "sim:" images run on simulated hosts only (spec simulator.md). */
+static bool kind_fits(const struct place_request *req, const struct record *host) {
+        for (size_t m = 0; m < req->instances.n; m++) {
+                const char *image = launch_str(req->instances.v[m], "imageUuid");
+                if (image && str_starts(image, "sim:") && !str_eq(record_str(host, F_kind), "sim"))
+                        return false;
+        }
+        return true;
+}
+
 struct candidate { struct record *host; size_t load; uint64_t draw; };
 
 static bool less_loaded(const struct candidate *x, const struct candidate *y) {
@@ -392,7 +402,7 @@ int place_unit(const struct place_request *req, struct record **ret_host, struct
         struct candidates cand = { .n = 0 };
         for (size_t k = 0; k < hosts->n; k++) {
                 struct record *h = hosts->v[k];
-                if ((bound && h->id != bound) || !req->usable(req->arg, h))
+                if ((bound && h->id != bound) || !req->usable(req->arg, h) || !kind_fits(req, h))
                         continue;
                 vec_push(&cand, ((struct candidate) { h, world_by_int(req->world, T_instance, F_hostId, h->id)->n, rng_u64(req->rng) }));
         }

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/times.h"
 #include "core/hosts.h"
-#include "core/simhost.h"
+#include "core/simagent.h"
 #include "events/events.h"
 #include "formats/json.h"
 #include "hosts/session.h"
@@ -37,7 +37,7 @@ struct server {
         struct scripts *scripts;
         struct host_sessions *sessions;
         struct events *events;
-        struct simhosts *sim;
+        struct simagents *sim;
         struct turn_hook *hook;
         struct timer *due, *gap;
         bool gap_over, busy, stopping;
@@ -54,7 +54,7 @@ static void nothing(void *arg) { (void) arg; }
 static void set_due(struct server *s, bool more) {
         uint64_t next = core_next_ms(s->core), now = core_mono_ms(s->core);
         if (s->sim)
-                next = MIN(next, simhosts_next_ms(s->sim));
+                next = MIN(next, simagents_next_ms(s->sim));
         if (more)
                 loop_defer(s->loop, nothing, s);        /* no blocking before the next turn */
         else if (next == UINT64_MAX)
@@ -80,7 +80,7 @@ static void on_turn_end(void *arg) {
                 return;
         s->busy = true;
         if (s->sim)
-                simhosts_turn(s->sim);
+                simagents_turn(s->sim);
         uint64_t began = time_mono_ms();
         bool more = core_turn(s->core, TURN_ITEMS);
         while (more && time_mono_ms() < began + TURN_MS)
@@ -159,14 +159,11 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
         s->events = events_new(s->loop, s->core, s->api);
         struct http_server_config http = { .handler = on_request, .error_body = error_body, .arg = s, .per_address_max = PER_ADDRESS_MAX };
         s->http = http_server_new(s->loop, &http);
-        if (conf->sim_hosts) {
-                s->sim = simhosts_new(s->core, &(struct simhosts_conf) { .op_min_ms = 5, .op_max_ms = 50 });
+        if (conf->simulator) {
+                s->sim = simagents_new(s->core);
                 const struct record *project = world_by_uuid(core_world(s->core), T_account, "adminProject");
-                for (size_t i = 0; project && i < conf->sim_hosts; i++) {
-                        char name[32];
-                        snprintf(name, sizeof name, "sim-%zu", i + 1);
-                        simhosts_add(s->sim, project->id, name);
-                }
+                if (project)
+                        simagents_make(s->sim, project->id, conf->sim_hosts);
         }
         return 0;
 }
@@ -222,8 +219,7 @@ struct server *server_free(struct server *s) {
         loop_defer_cancel(s->loop, nothing, s);
         timer_free(s->due);
         timer_free(s->gap);
-        if (s->sim)
-                simhosts_free(s->sim);
+        simagents_free(s->sim);
         events_free(s->events);
         host_sessions_free(s->sessions);
         scripts_free(s->scripts);

@@ -24,6 +24,7 @@ struct listing {
         bool descending;
         size_t limit, offset;
         size_t past;                    /* rows kept out of history */
+        int64_t of;                     /* parent's id of rows that are only in history (its link's field); 0: not so */
         bool more;
 };
 
@@ -368,7 +369,7 @@ static void finish(struct listing *l) {
 /* Rows that the page cannot use are dropped at once; in order of id reading ends where the page does. */
 static enum history_wish history_row(void *arg, struct record *r) {
         struct listing *l = arg;
-        if (!wanted(l, r))
+        if (!wanted(l, r) || (l->of && record_int(r, l->link->field) != l->of))
                 return HISTORY_DROP;
         vec_push(&l->rows, r);
         l->past++;
@@ -379,7 +380,8 @@ static enum history_wish history_row(void *arg, struct record *r) {
 static void history_done(void *arg, int result) {
         struct listing *l = arg;
         if (result == 0) {
-                candidates(l);          /* only now: records do not stay while the store reads */
+                if (!l->of)
+                        candidates(l);  /* only now: records do not stay while the store reads */
                 finish(l);
                 return;
         }
@@ -422,6 +424,11 @@ static void list(struct api_req *req, const struct type_def *def, const struct r
         for (size_t i = 0; i < l->conditions.n; i++)    /* by name or uuid an administrator finds every project */
                 req->conditions_all |= l->conditions.v[i].field == F_name || l->conditions.v[i].field == F_uuid;
         read_options(l);
+        if (parent && link->kind == LINK_CHILD && !req->removed && history_wanted(req, def)) {   /* a log, found by its parent */
+                l->of = parent->id;
+                l->parent = NULL;
+                parent = NULL;
+        }
         if (!parent && history_wanted(req, def)) {
                 history_list(req, def->base, l->sort != F_NONE || l->descending, history_row, history_done, l);
                 return;

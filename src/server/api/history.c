@@ -18,7 +18,9 @@ struct reading {
 };
 
 /* Tables whose rows are history from birth. */
-static bool is_log(enum type_id table) { return table == T_processInstance || table == T_auditLog || table == T_serviceLog; }
+static bool is_log(enum type_id table) {
+        return table == T_processInstance || table == T_processExecution || table == T_taskInstance || table == T_auditLog || table == T_serviceLog;
+}
 
 bool history_wanted(const struct api_req *req, const struct type_def *def) {
         return req->api->conf.store && (is_log(def->base) || req->removed);
@@ -40,6 +42,25 @@ static struct record *process_of(struct api_req *req, int64_t id, int64_t accoun
         record_put(r, F_result, value_str(json_str(o, "re", NULL)));
         record_put(r, F_exitReason, value_str(json_str(o, "xr", NULL)));
         record_put(r, F_executionCount, value_int(json_int(o, "at", 0) + 1));
+        return r;
+}
+
+/* The last execution of a finished run, out of the same row: with a log when it failed. */
+static struct record *execution_of(int64_t id, int64_t account, struct json_object *o) {
+        struct record *r = record_new(T_processExecution, T_processExecution, id);
+        AUTO(json_free) struct json_object *log = json_object_new_object();
+        r->account_id = account;
+        r->created_ms = json_int(o, "t0", 0);
+        json_set_str(log, "name", json_str(o, "p", ""));
+        json_set_int(log, "resourceId", json_int(o, "ri", 0));
+        json_set_str(log, "resourceType", json_str(o, "rt", ""));
+        json_set_str(log, "exitReason", json_str(o, "xr", ""));
+        json_set_int(log, "startTime", json_int(o, "t0", 0));
+        json_set_int(log, "stopTime", json_int(o, "t1", 0));
+        if (json_str(o, "er", NULL))
+                json_set_str(log, "exception", json_str(o, "er", NULL));
+        record_put(r, F_processInstanceId, value_int(id));
+        record_put(r, F_log, value_json(log));
         return r;
 }
 
@@ -78,6 +99,8 @@ static struct record *decode(struct reading *x, const char *table, int64_t id, i
         }
         if (x->table == T_processInstance)
                 r = process_of(x->req, id, account, o);
+        else if (x->table == T_processExecution)
+                r = execution_of(id, account, o);
         else if (is_log(x->table))
                 r = log_of(x->table, id, account, o);
         return api_keep(x->req, r);
@@ -139,7 +162,7 @@ static void read_rows(struct reading *x, int64_t id) {
         struct store *s = x->req->api->conf.store;
         bool all = x->req->all_accounts || x->one;      /* one row: the caller checks whose it is */
         struct store_history_query q = {
-                .table = type_name(x->table), .id = id, .account_id = all ? 0 : x->req->account_id, .after_id = x->last_id,
+                .table = type_name(x->table == T_processExecution ? T_processInstance : x->table), .id = id, .account_id = all ? 0 : x->req->account_id, .after_id = x->last_id,
                 .descending = x->descending, .limit = x->limit,
         };
         x->chunk = 0;

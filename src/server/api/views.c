@@ -5,6 +5,7 @@
 #include "core/settings.h"
 #include "fields.h"
 #include "model/launch.h"
+#include "types/types.h"
 
 struct maker {                          /* makes the rows of one source record */
         struct api_req *req;
@@ -231,7 +232,7 @@ bool view_is(enum type_id table) {
         for (size_t i = 0; i < ARRAY_LEN(views); i++)
                 if (views[i].type == table)
                         return true;
-        return table == T_processInstance || table == T_setting || table == T_activeSetting;
+        return table == T_processInstance || table == T_setting || table == T_activeSetting || table == T_task;
 }
 
 static void make(struct api_req *req, const struct view *v, const struct record *src, struct record_list *ret) {
@@ -258,6 +259,8 @@ void view_list(struct api_req *req, enum type_id table, enum field_id by, int64_
                 running_processes(req, 0, ret);
         else if (table == T_setting || table == T_activeSetting)
                 settings(req, ret);
+        else if (table == T_task)
+                task_rows(req, ret);
         for (size_t i = 0; i < ARRAY_LEN(views); i++) {
                 const struct view *v = &views[i];
                 if (v->type != table)
@@ -284,6 +287,8 @@ struct record *view_get(struct api_req *req, enum type_id table, int64_t id) {
         struct record_list rows = { 0 };
         if (table == T_processInstance)
                 running_processes(req, id, &rows);
+        else if (table == T_task)
+                task_rows(req, &rows);
         for (size_t i = 0; i < ARRAY_LEN(views); i++) {
                 const struct view *v = &views[i];
                 int64_t src_id = id / v->per;

@@ -4,7 +4,10 @@
  * registers again with its key, or in another environment, finds or makes the agent of that environment. */
 #include <stdio.h>
 
+#include "core/simagent.h"
+#include "formats/json.h"
 #include "server/api/access.h"
+#include "server/api/change.h"
 #include "server/api/collection.h"
 #include "server/api/fields.h"
 #include "core/secret.h"
@@ -23,11 +26,33 @@ static struct record *agent_of(struct api_req *req, const char *key, int64_t acc
         return NULL;
 }
 
+/* Callers with all accounts may register a simulated agent for any environment (spec simulator.md). */
+static bool may_simulate(const struct api_req *req) { return core_config(req->api->conf.core)->simulator && req->all_accounts; }
+
+static const char *uri_format(const struct api_req *req) {
+        const char *format = may_simulate(req) ? json_str(req->body, "agentUriFormat", NULL) : NULL;
+        return format && str_starts(format, SIM_URI) && str_ends(format, "%s") ? format : NULL;
+}
+
+static int take_account(struct api_req *req, struct field_values *values, int64_t *account_id, struct dr_error *err) {
+        const char *given = may_simulate(req) ? json_str(req->body, "accountId", NULL) : NULL, *name;
+        size_t len;
+        if (!given)
+                return 0;
+        if (id_decode(given, strlen(given), req->plain_ids, &name, &len, account_id) < 0)
+                return dr_fail(err, DR_E_INVALID_REFERENCE, "accountId", "\"%.80s\" is no account", given);
+        values_set(values, F_accountId, value_int(*account_id));
+        return 0;
+}
+
 int register_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
         const struct value *key = field_values_get(values, F_key);
-        const struct record *account = world_get(api_world(req), T_account, req->account_id);
+        int64_t account_id = req->account_id;
         if (old)
                 return 0;
+        if (take_account(req, values, &account_id, err) < 0)
+                return -EINVAL;
+        const struct record *account = world_get(api_world(req), T_account, account_id);
         if (!key || key->tag != V_STR || !*key->t->s)
                 return dr_fail(err, DR_E_MISSING_REQUIRED, "key", "a host registers with its key");
         if (key->t->len < KEY_BYTES_MIN)
@@ -52,7 +77,10 @@ void register_create(struct api_req *req, struct record *r, const struct field_v
         core_put_str(c, account, F_kind, "agent");
         core_put_str(c, account, F_name, text);
         core_set_account(c, agent, account->id);
-        snprintf(text, sizeof text, "event://%s", record_uuid(r, uuid));
+        if (uri_format(req))
+                snprintf(text, sizeof text, SIM_URI "%s", record_uuid(r, uuid));
+        else
+                snprintf(text, sizeof text, "event://%s", record_uuid(r, uuid));
         core_put_str(c, agent, F_uri, text);
         core_put_str(c, agent, F_kind, "registeredAgent");
         core_put_bool(c, agent, F_managedConfig, true);

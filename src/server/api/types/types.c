@@ -6,6 +6,10 @@ static const struct type_hooks rows[] = {
         { .type = T_service, .on_validate = service_validate, .on_action = service_action },
         { .type = T_container, .on_validate = container_validate, .on_remove = container_remove, .on_action = container_action },
         { .type = T_processInstance, .on_action = process_action },
+        { .type = T_processDefinition, .on_list = process_definition_list, .on_item = process_definition_item },
+        { .type = T_processSummary, .on_list = process_summary_list, .on_item = process_summary_item },
+        { .type = T_processPool, .on_list = process_pool_list, .on_item = process_pool_item },
+        { .type = T_task, .on_action = task_action },
         { .type = T_host, .on_validate = host_validate, .on_action = host_action },
         { .type = T_apiKey, .on_validate = credential_validate, .on_create = api_key_create },
         { .type = T_registrationToken, .on_validate = registration_token_validate, .on_create = registration_token_create,
@@ -20,7 +24,7 @@ static const struct type_hooks rows[] = {
         { .type = T_token, .on_post = token_post, .on_list = token_list, .on_item = token_item },
         { .type = T_localAuthConfig, .on_post = local_auth_post, .on_list = local_auth_list },
         { .type = T_identity, .on_list = identity_list, .on_item = identity_item },
-        { .type = T_agent, .on_create = agent_create_hook, .on_remove = agent_remove_hook },
+        { .type = T_agent, .on_validate = agent_validate, .on_create = agent_create_hook, .on_remove = agent_remove_hook },
 };
 
 const struct type_hooks *type_hooks_of(enum api_version v, enum type_id type) {

@@ -5,6 +5,8 @@
 #include "server/api/context.h"
 #include "model/validate.h"
 
+struct record_list;
+
 struct type_hooks {
         enum type_id type;
         /* Takes over a GET: true when it led to an answer. */
@@ -41,6 +43,14 @@ int container_validate(struct api_req *req, const struct type_def *def, struct f
 int container_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int container_check_image(const char *uuid, struct dr_error *err);      /* InvalidReference, field imageUuid */
 int container_remove(struct api_req *req, struct record *r, struct dr_error *err);
+bool process_definition_list(struct api_req *req, const struct type_def *def);
+int process_definition_item(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
+bool process_summary_list(struct api_req *req, const struct type_def *def);
+int process_summary_item(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
+bool process_pool_list(struct api_req *req, const struct type_def *def);
+int process_pool_item(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
+int task_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+void task_rows(struct api_req *req, struct record_list *ret);   /* the tasks there are: what views.c lists */
 int process_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int host_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int host_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
@@ -71,6 +81,7 @@ int local_auth_post(struct api_req *req, const struct type_def *def, struct dr_e
 bool local_auth_list(struct api_req *req, const struct type_def *def);
 bool identity_list(struct api_req *req, const struct type_def *def);
 int identity_item(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
+int agent_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void agent_create_hook(struct api_req *req, struct record *r, const struct field_values *values);
 int agent_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
 
