@@ -124,7 +124,7 @@ static void facts_are_there(struct agent *a) {
 static void on_first_facts(void *arg) { facts_are_there(arg); }
 
 static void on_info(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
-        static const char *const keys[] = { "Driver", "DriverStatus", "OperatingSystem", "DockerRootDir" };
+        static const char *const keys[] = { "Driver", "DriverStatus", "OperatingSystem", "DockerRootDir", "CgroupVersion" };
         struct agent *a = arg;
         a->info_call = NULL;
         if (result == 0 && status == 200) {
@@ -134,7 +134,7 @@ static void on_info(struct docker_call *c, int result, int status, const char *b
                 for (size_t i = 0; i < ARRAY_LEN(keys); i++)
                         if (jv_get(o, keys[i]))
                                 json_object_object_add(a->engine_info, keys[i], json_object_get(jv_get(o, keys[i])));
-                units_set_engine_facts(a->units, jv_str(a->engine_info, "DockerRootDir"), NULL);
+                units_set_engine_facts(a->units, jv_str(a->engine_info, "DockerRootDir"), NULL, str_eq(jv_str(a->engine_info, "CgroupVersion"), "2") ? 2 : 1);
         }
         facts_are_there(a);
 }
@@ -225,7 +225,8 @@ static void on_saved(void *arg) {
         if (a->saved_rev != a->state->rev)              /* a `desired` that could not be written when it came */
                 obey(a);
 }
-static const struct units_events units_events = { on_observed, on_saved };
+static void on_pulled(const char *image, void *arg) { log_info("image is here", "image", image, NULL); }
+static const struct units_events units_events = { on_observed, on_saved, on_pulled };
 
 /* Session ---------------------------------------------------------------------------------------------------------- */
 
@@ -420,8 +421,8 @@ int agent_new(struct loop *l, const struct agent_config *cfg, struct agent **ret
         }
         a->saved_rev = a->state->rev;
         a->units = units_new(&(struct units_config) { .loop = l, .docker = a->docker, .state = a->state, .state_path = a->state_path,
-                .host_search = (const char *const *) a->search, .proxy_env = a->proxies, .events = &units_events, .arg = a });
-        a->requests = requests_new(&(struct requests_config) { .loop = l, .docker = a->docker, .send = send_reply, .arg = a });
+                .host_search = (const char *const *) a->search, .proxy_env = a->proxies, .api_url = cfg->url, .events = &units_events, .arg = a });
+        a->requests = requests_new(&(struct requests_config) { .loop = l, .docker = a->docker, .send = send_reply, .on_pulled = on_pulled, .arg = a });
         write_status(a, "starting", "");
         docker_start(a->docker);
         look_up(a);

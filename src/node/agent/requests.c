@@ -1,11 +1,11 @@
 #include "requests.h"
 
 #include "net/http.h"
-#include "node/docker/json_split.h"
+#include "node/agent/pull.h"
 
 #include <stdio.h>
 
-enum { REQUESTS_MAX = 64, ID_BYTES_MAX = 128, CALL_MS = 30000, PULL_IDLE_MS = 600000, PATH_BYTES_MAX = 4096, PROGRESS_EVERY_MS = 500 };
+enum { REQUESTS_MAX = 64, ID_BYTES_MAX = 128, CALL_MS = 30000, PATH_BYTES_MAX = 4096 };
 
 struct request {
         struct requests *all;
@@ -13,9 +13,8 @@ struct request {
         char *id;
         struct docker_call *call;
         struct timer *deadline;
-        struct json_split split;
-        struct docker_progress progress;
-        uint64_t told_ms;
+        struct pull *pull;
+        char *image, *tag;              /* container.pull */
         bool by_uuid;                   /* the list by label is asked first */
 };
 
@@ -30,7 +29,9 @@ static void request_free(struct request *q) {
         if (q->call)
                 docker_call_cancel(q->call);
         timer_free(q->deadline);
-        json_split_done(&q->split);
+        pull_cancel(q->pull);
+        free(q->image);
+        free(q->tag);
         free(q->id);
         free(q);
 }
@@ -139,65 +140,104 @@ static void take_inspect(struct request *q, json_object *data) {
 
 /* container.pull --------------------------------------------------------------------------------------------------- */
 
-static int on_progress(const char *object, size_t len, void *arg) {
+static void on_progress(const char *text, int percent, void *arg) {
         struct request *q = arg;
-        struct docker_progress p;
-        if (docker_progress_parse(object, len, &p, NULL) < 0)
-                return 0;
-        if (*p.error || !*q->progress.error)
-                q->progress = p;
-        uint64_t now_ms = loop_now_ms(q->all->cfg.loop);
-        if (!*p.text || now_ms < q->told_ms + PROGRESS_EVERY_MS)
-                return 0;
-        q->told_ms = now_ms;
         auto_sbuf struct sbuf out = SBUF(2048);
         begin(&out, "progress", q->id);
         sbuf_puts(&out, ",\"message\":");
-        sbuf_json_string(&out, p.text, strlen(p.text));
-        if (p.percent >= 0)
-                sbuf_printf(&out, ",\"percent\":%d", p.percent);
+        sbuf_json_string(&out, text, strlen(text));
+        if (percent >= 0)
+                sbuf_printf(&out, ",\"percent\":%d", percent);
         sbuf_putc(&out, '}');
         if (sbuf_ok(&out))
                 q->all->cfg.send(out.data, out.len, q->all->cfg.arg);
-        return 0;
 }
 
-static void on_piece(const char *p, size_t n, void *arg) {
+static void on_tagged(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
         struct request *q = arg;
-        struct dr_error err;
-        if (json_split_feed(&q->split, p, n, on_progress, q, &err) < 0 && !*q->progress.error)
-                snprintf(q->progress.error, sizeof q->progress.error, "%.300s", err.message);
+        if (good(q, result, status, body, len, err))
+                reply(q, "{}");
 }
 
-static void on_pulled(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
-        struct request *q = arg;
-        if (!good(q, result, status, body, len, err))
-                return;
-        if (*q->progress.error) {
-                struct dr_error e;
-                dr_fail(&e, DR_E_NOT_FOUND, "image", "%s", q->progress.error);
-                return fail(q, &e);
-        }
-        reply(q, "{}");
+static void image_path(struct sbuf *path, const char *image, const char *what) {
+        sbuf_puts(path, "/images/");
+        http_escape(path, image);
+        sbuf_puts(path, what);
 }
 
-static void take_pull(struct request *q, json_object *data) {
-        const char *image = jv_str(data, "image");
-        image = str_starts(image, "docker:") ? image + strlen("docker:") : image;
-        auto_free char *repository = NULL, *tag = NULL, *auth = docker_registry_auth(jv_obj(data, "registryAuth"));
-        docker_image_split(image, &repository, &tag);
+/* The image again under <image><tag>, which keeps it while a service is upgraded to it (agent.md 10). */
+static void add_tag(struct request *q) {
+        auto_free char *whole = dr_xasprintf("%s%s", q->image, q->tag), *repository = NULL, *tag = NULL;
+        docker_image_split(whole, &repository, &tag);
         auto_sbuf struct sbuf path = SBUF(PATH_BYTES_MAX);
-        sbuf_puts(&path, "/images/create?fromImage=");
+        image_path(&path, q->image, "/tag?repo=");
         http_escape(&path, repository);
         sbuf_puts(&path, "&tag=");
         http_escape(&path, tag);
-        if (!*image || !sbuf_ok(&path)) {
-                struct dr_error err;
+        start(q, &(struct docker_request) { .method = "POST", .path = sbuf_str(&path), .total_ms = CALL_MS, .done = on_tagged, .arg = q });
+}
+
+static void have_image(struct request *q) {
+        if (*q->tag && !strchr(q->image, '@'))          /* a digest has no tag to add to */
+                return add_tag(q);
+        reply(q, "{}");
+}
+
+static void on_pulled(enum pull_result result, const char *why, void *arg) {
+        struct request *q = arg;
+        q->pull = NULL;
+        if (result == PULL_DONE) {
+                q->all->cfg.on_pulled(q->image, q->all->cfg.arg);
+                return have_image(q);
+        }
+        struct dr_error err;
+        dr_fail(&err, result == PULL_FAILED ? DR_E_NOT_FOUND : DR_E_UNAVAILABLE, "image", "Image [%.80s] failed to pull: %.110s", q->image, why);
+        fail(q, &err);
+}
+
+static void on_cached(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+        struct request *q = arg;
+        if (good(q, result, status, body, len, err))
+                have_image(q);
+}
+
+static void on_untagged(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+        struct request *q = arg;
+        if (result == 0 && status == 404) {             /* gone already */
+                q->call = NULL;
+                return reply(q, "{}");
+        }
+        if (good(q, result, status, body, len, err))
+                reply(q, "{}");
+}
+
+/* complete: the extra tag is taken off again. mode "cached": what is here counts, nothing is fetched. */
+static void take_pull(struct request *q, json_object *data) {
+        struct dr_error err = { 0 };
+        const char *image = jv_str(data, "image");
+        q->image = dr_xstrdup(str_starts(image, "docker:") ? image + strlen("docker:") : image);
+        q->tag = dr_xstrdup(jv_str(data, "tag"));
+        bool complete = jv_bool(data, "complete"), cached = str_eq(jv_str(data, "mode"), "cached");
+        auto_sbuf struct sbuf path = SBUF(PATH_BYTES_MAX);
+        if (complete) {
+                if (!*q->tag)
+                        return reply(q, "{}");
+                auto_free char *whole = dr_xasprintf("%s%s", q->image, q->tag);
+                image_path(&path, whole, "");
+        } else if (cached) {
+                image_path(&path, q->image, "/json");
+        }
+        if (!*q->image || !sbuf_ok(&path)) {
                 dr_fail(&err, DR_E_MISSING_REQUIRED, "image", "the request names no image");
                 return fail(q, &err);
         }
-        start(q, &(struct docker_request) { .method = "POST", .path = path.data, .registry_auth = auth, .total_ms = PULL_IDLE_MS, .idle_ms = PULL_IDLE_MS,
-                                            .stream = on_piece, .done = on_pulled, .arg = q });
+        if (complete || cached)
+                return start(q, &(struct docker_request) { .method = complete ? "DELETE" : "GET", .path = path.data, .total_ms = CALL_MS,
+                                                           .done = complete ? on_untagged : on_cached, .arg = q });
+        q->pull = pull_start(&(struct pull_request) { .loop = q->all->cfg.loop, .docker = q->all->cfg.docker, .image = q->image,
+                                                      .auth = jv_obj(data, "registryAuth"), .on_progress = on_progress, .on_done = on_pulled, .arg = q }, &err);
+        if (!q->pull)
+                fail(q, &err);
 }
 
 /* image.remove ----------------------------------------------------------------------------------------------------- */
@@ -242,8 +282,6 @@ void requests_take(struct requests *r, const struct server_message *m) {
                 struct request *q = dr_xnew(struct request);
                 q->all = r;
                 q->id = dr_xstrdup(m->id);
-                q->progress.percent = -1;
-                q->split = (struct json_split) JSON_SPLIT(1 << 20);
                 q->next = r->first;
                 r->first = q;
                 r->n++;

@@ -1,6 +1,7 @@
 /* requests.h: the server's one-off requests: container.inspect, container.pull, image.remove. Loop thread only.
  *
- * data: container.inspect {"id": Docker id or name} or {"uuid"}; container.pull {"image", "registryAuth"?}; image.remove {"image"}.
+ * data: container.inspect {"id": Docker id or name} or {"uuid"}; container.pull {"image", "registryAuth"?, "tag"?: the
+ * image is tagged <image><tag> too, "mode"?: "cached" fetches nothing, "complete"?: only that tag is taken off again}; image.remove {"image"}.
  * Each is answered once with `reply`; a pull sends `progress` meanwhile. Requests end without an answer when the session does. */
 #pragma once
 #include "node/agent/protocol.h"
@@ -11,6 +12,7 @@ struct requests_config {
         struct loop *loop;
         struct docker *docker;          /* borrowed */
         void (*send)(const char *message, size_t n, void *arg);
+        void (*on_pulled)(const char *image, void *arg);
         void *arg;
 };
 struct requests *requests_new(const struct requests_config *cfg);

@@ -3,7 +3,7 @@
 #include "node/agent/units.h"
 
 #include "node/agent/create_body.h"
-#include "node/docker/json_split.h"
+#include "node/agent/pull.h"
 
 struct op;
 struct unit {
@@ -30,14 +30,13 @@ struct op {
         uint64_t gen;                   /* the generation it works for, as of the last decision */
         enum step step;                 /* being done; STEP_NONE while looking */
         unsigned looks, stops, removes;
-        bool pulled, pulling, without_auth;
+        bool pulled;                    /* or built */
+        size_t volumes;                 /* of the spec's, how many are there */
         bool confirmed;                 /* the engine is not going down: what ended, ended by itself */
         int64_t started_ms;             /* StartedAt at the last look */
         bool running;
-        char *pull_error;               /* first error of a pull that is tried again without credentials */
-        struct json_split split;        /* pull progress */
-        struct docker_progress progress;
-        uint64_t progress_told_ms;
+        struct pull *pull;              /* running; NULL: none */
+        char *start_error;              /* why a start failed, while what it left is removed */
         bool save_failed;
         struct op *next_saving;
 };
@@ -56,6 +55,7 @@ struct units {
         struct timer *flush, *retry;
         struct timer *alone;            /* runs from the loss of the server until it counts as away */
         char *docker_root, *default_disk;
+        unsigned cgroup_version;
         bool engine_data_lost;
 };
 

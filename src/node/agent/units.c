@@ -172,8 +172,8 @@ void op_end(struct op *op, bool retry) {
         if (op->call)
                 docker_call_cancel(op->call);
         timer_free(op->timer);
-        json_split_done(&op->split);
-        free(op->pull_error);
+        pull_cancel(op->pull);
+        free(op->start_error);
         free(op);
         unit->op = NULL;
         u->ops--;
@@ -416,7 +416,6 @@ static void pump_now(void *arg) {
                 struct op *op = dr_xnew(struct op);
                 op->units = u;
                 op->unit = unit;
-                op->split = (struct json_split) JSON_SPLIT(1 << 20);
                 unit->op = op;
                 u->ops++;
                 op_look(op);
@@ -555,9 +554,8 @@ void units_desired_changed(struct units *u) {
                         smap_del(&u->by_key, foreign->key);
                         unit_free(foreign);
                 }
-                if (unit->op && unit->op->pulling && e->record.want != WANT_RUNNING) {
-                        docker_call_cancel(dr_take(unit->op->call));
-                        unit->op->pulling = false;
+                if (unit->op && unit->op->pull && e->record.want != WANT_RUNNING) {
+                        pull_cancel(dr_take(unit->op->pull));
                         op_look(unit->op);
                 } else if (unit->obeyed != e->record.gen || e->record.want == WANT_ABSENT) {
                         unit_wake(u, unit);
@@ -582,7 +580,8 @@ void units_set_server(struct units *u, bool reachable) {
         units_survey(u);
 }
 
-void units_set_engine_facts(struct units *u, const char *docker_root, const char *default_disk) {
+void units_set_engine_facts(struct units *u, const char *docker_root, const char *default_disk, unsigned cgroup_version) {
+        u->cgroup_version = cgroup_version;
         entry_set_text(&u->docker_root, docker_root && *docker_root ? docker_root : NULL);
         entry_set_text(&u->default_disk, default_disk && *default_disk ? default_disk : NULL);
 }
@@ -617,8 +616,8 @@ struct units *units_free(struct units *u) {
                         if (op->call)
                                 docker_call_cancel(op->call);
                         timer_free(op->timer);
-                        json_split_done(&op->split);
-                        free(op->pull_error);
+                        pull_cancel(op->pull);
+                        free(op->start_error);
                         free(op);
                 }
                 unit_free(unit);

@@ -14,6 +14,7 @@ struct units_events {
         /* What shall be told to the server: a JSON list of reports. full: all there is. Only while units_set_server(true). */
         void (*on_observed)(bool full, const char *containers, void *arg);
         void (*on_saved)(void *arg);            /* the state is on disk as it is in memory */
+        void (*on_pulled)(const char *image, void *arg);        /* an image came, or was built, for a container */
 };
 struct units_config {
         struct loop *loop;
@@ -22,6 +23,7 @@ struct units_config {
         const char *state_path;         /* borrowed */
         const char *const *host_search; /* see struct create_facts; borrowed */
         const char *const *proxy_env;
+        const char *api_url;            /* see struct create_facts; borrowed */
         const struct units_events *events;      /* borrowed: static */
         void *arg;
 };
@@ -37,6 +39,6 @@ void units_state_unsaved(struct units *u);
 /* The server can be reached; turning true looks at everything and tells it in full. */
 void units_set_server(struct units *u, bool reachable);
 void units_survey(struct units *u);                     /* look at everything again and tell it in full */
-/* From GET /info: the engine's data directory, and what DEFAULT_DISK is. Copied. */
-void units_set_engine_facts(struct units *u, const char *docker_root, const char *default_disk);
+/* From GET /info: the engine's data directory, what DEFAULT_DISK is (copied), the version of control groups (0: not known). */
+void units_set_engine_facts(struct units *u, const char *docker_root, const char *default_disk, unsigned cgroup_version);
 size_t units_busy(const struct units *u);               /* units being worked on or waiting for it */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 enum {
-        CREATE_MS = 120000, START_MS = 120000, REMOVE_MS = 120000, KILL_MS = 30000, STOP_SLACK_MS = 30000, PULL_IDLE_MS = 600000,
-        POLL_MS = 500, REMOVES_MAX = 10, PROGRESS_EVERY_MS = 500, PATH_BYTES_MAX = 4096,
+        CREATE_MS = 120000, START_MS = 120000, REMOVE_MS = 120000, KILL_MS = 30000, STOP_SLACK_MS = 30000,
+        POLL_MS = 500, REMOVES_MAX = 10, PATH_BYTES_MAX = 4096,
 };
 
 static struct entry *entry_of(struct op *op) { return unit_entry(op->units, op->unit); }
@@ -58,56 +58,34 @@ static bool wait_for_others(struct op *op, json_object *spec, bool starting) {
         return true;
 }
 
-/* Pull ----------------------------------------------------------------------------------------------------------- */
+/* Image ---------------------------------------------------------------------------------------------------------- */
 
 static void create(struct op *op);
 
-static int on_progress(const char *object, size_t len, void *arg) {
-        struct op *op = arg;
-        struct docker_progress p;
-        if (docker_progress_parse(object, len, &p, NULL) < 0)
-                return 0;
-        if (*p.error || !*op->progress.error)           /* the first error stays */
-                op->progress = p;
-        uint64_t now_ms = loop_now_ms(op->units->cfg.loop);
-        if (*p.text && now_ms >= op->progress_told_ms + PROGRESS_EVERY_MS) {
-                op->progress_told_ms = now_ms;
-                auto_free char *text = p.percent >= 0 ? dr_xasprintf("%s %d%%", p.text, p.percent) : dr_xstrdup(p.text);
-                op_tell(op, TOLD_PULLING, text);
-        }
-        return 0;
+static void on_progress(const char *text, int percent, void *arg) {
+        auto_free char *both = percent >= 0 ? dr_xasprintf("%s %d%%", text, percent) : dr_xstrdup(text);
+        op_tell(arg, TOLD_PULLING, both);
 }
 
-static void on_pull_piece(const char *p, size_t n, void *arg) {
-        struct op *op = arg;
-        struct dr_error err;
-        if (json_split_feed(&op->split, p, n, on_progress, op, &err) < 0 && !*op->progress.error)
-                snprintf(op->progress.error, sizeof op->progress.error, "the engine's answer cannot be read: %.300s", err.message);
+static bool is_built(json_object *spec) {
+        json_object *build = jv_obj(spec, "build");
+        return *jv_str(build, "remote") || *jv_str(build, "context");
 }
 
-static void pull(struct op *op);
-
-static void on_pulled(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+static void on_pulled(enum pull_result result, const char *why, void *arg) {
         struct op *op = arg;
-        op->pulling = false;
-        if (no_answer(op, result, err, "pull"))
-                return;
-        char why[400] = "";
-        if (status != 200)
-                docker_error_text(body, len, why, sizeof why);
-        else
-                snprintf(why, sizeof why, "%s", op->progress.error);
-        if (status == 200 && !*why) {
-                op->pulled = true;
-                return create(op);
-        }
+        op->pull = NULL;
         AUTO(jv_put) json_object *spec = spec_of(op, NULL);
-        if (jv_obj(spec, "registryAuth") && !op->without_auth) {        /* with credentials, else without; the first error counts */
-                op->without_auth = true;
-                op->pull_error = dr_xstrdup(why);
-                return pull(op);
+        const char *image = spec ? spec_image(spec) : "";
+        if (result == PULL_NO_ANSWER) {
+                log_warning("engine did not answer", "call", "pull", "container", op->unit->key, "reason", why, NULL);
+                return op_end(op, true);
         }
-        op_fail(op, "Image [%.150s] failed to pull: %.300s", spec ? spec_image(spec) : "", op->pull_error ? op->pull_error : why);
+        if (result == PULL_FAILED)
+                return op_fail(op, "Image [%.150s] failed to %s: %.300s", image, is_built(spec) ? "build" : "pull", why);
+        op->pulled = true;
+        op->units->cfg.events->on_pulled(image, op->units->cfg.arg);
+        create(op);
 }
 
 static void pull(struct op *op) {
@@ -115,28 +93,88 @@ static void pull(struct op *op) {
         AUTO(jv_put) json_object *spec = spec_of(op, &err);
         if (!spec)
                 return op_fail(op, "the spec cannot be read: %.300s", err.message);
-        auto_free char *repository = NULL, *tag = NULL, *auth = op->without_auth ? NULL : docker_registry_auth(jv_obj(spec, "registryAuth"));
-        docker_image_split(spec_image(spec), &repository, &tag);
-        auto_sbuf struct sbuf path = SBUF(PATH_BYTES_MAX);
-        sbuf_puts(&path, "/images/create?fromImage=");
-        http_escape(&path, repository);
-        sbuf_puts(&path, "&tag=");
-        http_escape(&path, tag);
-        if (!sbuf_ok(&path))
-                return op_fail(op, "the image's name is too long");
-        json_split_done(&op->split);
-        op->split = (struct json_split) JSON_SPLIT(1 << 20);
-        op->progress = (struct docker_progress) { .percent = -1 };
-        op->progress_told_ms = loop_now_ms(op->units->cfg.loop);
-        op_tell(op, TOLD_PULLING, "Pulling");
-        struct docker_request r = { .method = "POST", .path = path.data, .registry_auth = auth, .total_ms = PULL_IDLE_MS, .idle_ms = PULL_IDLE_MS,
-                                    .stream = on_pull_piece, .done = on_pulled, .arg = op };
-        op->pulling = true;
-        op->call = docker_call_start(op->units->cfg.docker, &r, &err);
-        if (!op->call) {
-                op->pulling = false;
-                op_end(op, true);
+        op_tell(op, TOLD_PULLING, is_built(spec) ? "Building" : "Pulling");
+        struct pull_request r = { .loop = op->units->cfg.loop, .docker = op->units->cfg.docker, .image = spec_image(spec), .auth = jv_obj(spec, "registryAuth"),
+                                  .build = jv_obj(spec, "build"), .on_progress = on_progress, .on_done = on_pulled, .arg = op };
+        op->pull = pull_start(&r, &err);
+        if (op->pull)
+                return;
+        if (docker_is_healthy(op->units->cfg.docker))
+                return op_fail(op, "%.300s", err.message);
+        op_end(op, true);
+}
+
+/* Volumes -------------------------------------------------------------------------------------------------------- */
+
+static void on_volume_made(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+        struct op *op = arg;
+        if (no_answer(op, result, err, "volume create"))
+                return;
+        if (status != 200 && status != 201) {
+                char why[400];
+                docker_error_text(body, len, why, sizeof why);
+                return op_fail(op, "could not create a volume: %.400s", why);
         }
+        op->volumes++;
+        create(op);
+}
+
+static void make_volume(struct op *op, json_object *volume) {
+        AUTO(jv_put) json_object *body = json_object_new_object();
+        json_object_object_add(body, "Name", json_object_new_string(jv_str(volume, "name")));
+        json_object_object_add(body, "Driver", json_object_new_string(*jv_str(volume, "driver") ? jv_str(volume, "driver") : "local"));
+        if (jv_obj(volume, "driverOpts"))
+                json_object_object_add(body, "DriverOpts", json_object_get(jv_obj(volume, "driverOpts")));
+        op_call(op, "POST", "/volumes/create", jv_print(body), CREATE_MS, on_volume_made);
+}
+
+static json_object *next_volume(struct op *op, json_object *spec) { return jv_at(jv_arr(spec, "volumes"), op->volumes); }
+
+static void on_volume_dropped(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+        struct op *op = arg;
+        if (no_answer(op, result, err, "volume remove"))
+                return;
+        AUTO(jv_put) json_object *spec = spec_of(op, NULL);
+        make_volume(op, next_volume(op, spec));
+}
+
+static void volume_path(json_object *volume, struct sbuf *path) {
+        sbuf_puts(path, "/volumes/");
+        http_escape(path, jv_str(volume, "name"));
+}
+
+/* There: the next. Its driver says that it moved to another host: made anew (agent.md 20). */
+static void on_volume_seen(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+        struct op *op = arg;
+        if (no_answer(op, result, err, "volume inspect"))
+                return;
+        AUTO(jv_put) json_object *spec = spec_of(op, NULL);
+        json_object *volume = next_volume(op, spec);
+        AUTO(jv_put) json_object *found = status == 200 ? jv_parse(body, len, PROTOCOL_BYTES_MAX, NULL) : NULL;
+        if (found && str_eq(jv_str(found, "Mountpoint"), "moved")) {
+                auto_sbuf struct sbuf path = SBUF(PATH_BYTES_MAX);
+                volume_path(volume, &path);
+                return op_call(op, "DELETE", sbuf_str(&path), NULL, REMOVE_MS, on_volume_dropped);
+        }
+        if (!found)
+                return make_volume(op, volume);
+        op->volumes++;
+        create(op);
+}
+
+/* True: it goes on when the volume has been looked for. */
+static bool see_to_volumes(struct op *op, json_object *spec) {
+        json_object *volume = next_volume(op, spec);
+        if (!volume)
+                return false;
+        auto_sbuf struct sbuf path = SBUF(PATH_BYTES_MAX);
+        volume_path(volume, &path);
+        if (!*jv_str(volume, "name") || !sbuf_ok(&path)) {
+                op_fail(op, "a volume has no name, or one that is too long");
+                return true;
+        }
+        op_call(op, "GET", path.data, NULL, 0, on_volume_seen);
+        return true;
 }
 
 /* Create --------------------------------------------------------------------------------------------------------- */
@@ -184,7 +222,10 @@ static void create(struct op *op) {
                 return;
         if (str_eq(jv_str(jv_obj(spec, "labels"), "io.rancher.container.pull_image"), "always") && !op->pulled)
                 return pull(op);
+        if (see_to_volumes(op, spec))
+                return;
         struct create_facts facts = { .api_minor = docker_api_minor(u->cfg.docker), .docker_root = u->docker_root, .default_disk = u->default_disk,
+                                      .cgroup_version = u->cgroup_version, .api_url = u->cfg.api_url,
                                       .host_search = u->cfg.host_search, .proxy_env = u->cfg.proxy_env, .id_of = id_of, .ctx = u };
         auto_free char *body = NULL, *warnings = NULL;
         if (create_body(spec, op->unit->key, &facts, &body, &warnings, &err) < 0)
@@ -198,8 +239,9 @@ static void create(struct op *op) {
         http_escape(&path, *name ? name : own_name);
         if (!sbuf_ok(&path))
                 return op_fail(op, "the container's name is too long");
-        if (!op->pulled)
-                op_tell(op, TOLD_CREATING, "Creating");
+        auto_free char *said = dr_xasprintf("Creating%s%s", *warnings ? ": " : "", warnings);
+        said[strcspn(said, "\n")] = 0;
+        op_tell(op, TOLD_CREATING, said);
         op_call(op, "POST", path.data, body, CREATE_MS, on_created);
 }
 
@@ -210,7 +252,7 @@ static void on_cleared(struct docker_call *c, int result, int status, const char
         op->call = NULL;
         if (result == 0 && (status == 204 || status == 404))
                 op->unit->id[0] = 0;
-        auto_free char *why = dr_take(op->pull_error);
+        auto_free char *why = dr_take(op->start_error);
         op_fail(op, "could not start the container: %.400s", why);
 }
 
@@ -232,8 +274,8 @@ static void on_started(struct docker_call *c, int result, int status, const char
         if (status == 404 && strcasestr(why, "no such container"))
                 return op_look(op);
         if (op->started_ms == 0) {                      /* it never ran: it is not left behind (agent.md 11) */
-                free(op->pull_error);
-                op->pull_error = dr_xstrdup(why);
+                free(op->start_error);
+                op->start_error = dr_xstrdup(why);
                 char path[128];
                 snprintf(path, sizeof path, "/containers/%s?force=1", op->unit->id);
                 return op_call(op, "DELETE", path, NULL, REMOVE_MS, on_cleared);

@@ -151,8 +151,8 @@ int docker_progress_parse(const char *buf, size_t len, struct docker_progress *r
         int64_t current = jv_i64(detail, "current"), total = jv_i64(detail, "total");
         if (total > 0 && current >= 0 && current <= total && total < INT64_MAX / 100)
                 p.percent = (int) (current * 100 / total);
-        const char *id = jv_str(o, "id"), *status = jv_str(o, "status");
-        snprintf(p.text, sizeof p.text, "%s%s%s", id, *id ? ": " : "", status);
+        const char *id = jv_str(o, "id"), *status = *jv_str(o, "status") ? jv_str(o, "status") : jv_str(o, "stream");     /* builds say "stream" */
+        snprintf(p.text, sizeof p.text, "%s%s%.*s", id, *id ? ": " : "", (int) strcspn(status, "\n"), status);
         const char *error = jv_str(jv_obj(o, "errorDetail"), "message");
         snprintf(p.error, sizeof p.error, "%s", *error ? error : jv_str(o, "error"));
         *ret = p;
