@@ -14,7 +14,7 @@ struct stream {
         struct tls_ctx *sniff;          /* server: the first byte decides; NULL: decided */
         char *error;                    /* TLS failure in words, or NULL */
         VEC(struct buf *) out;          /* this turn's output, not yet handed to the kernel */
-        size_t out_bytes, queue_max, last_queue;
+        size_t out_bytes, queue_max, low_bytes, last_queue;
         uint64_t deadline_ms, stall_ms, progress_ms;
         struct sbuf unread;             /* read while held, or given back: delivered before anything newer */
         struct stream *next, **pprev;                   /* loop->streams */

@@ -68,6 +68,8 @@ struct stream *stream_new(struct loop *l, bool is_unix) {
                 abort();
         s->loop = l;
         s->queue_max = STREAM_QUEUE_MAX;
+        s->low_bytes = STREAM_LOW_BYTES;
+        s->low_bytes = STREAM_LOW_BYTES;
         s->unread = (struct sbuf) SBUF(UNREAD_BYTES_MAX);
         s->next = l->streams;
         if (s->next)
@@ -122,7 +124,7 @@ static void check_drained(struct stream *s) {
                 return;
         if (s->shutdown_wanted)
                 try_shutdown(s);
-        if (s->closing || !s->need_drain || s->finishing || stream_queued_bytes(s) >= STREAM_LOW_BYTES)
+        if (s->closing || !s->need_drain || s->finishing || stream_queued_bytes(s) >= s->low_bytes)
                 return;
         s->need_drain = false;
         if (s->ev->on_drain)
@@ -229,7 +231,7 @@ int stream_write_buf(struct stream *s, struct buf *b) {
                 return -ENOBUFS;
         vec_push(&s->out, buf_ref(b));
         s->out_bytes += b->len;
-        if (queued + b->len >= STREAM_LOW_BYTES)
+        if (queued + b->len >= s->low_bytes)
                 s->need_drain = true;
         mark_dirty(s);
         return 0;
@@ -241,6 +243,8 @@ int stream_write(struct stream *s, const void *p, size_t n) {
 }
 
 void stream_set_queue_max(struct stream *s, size_t bytes) { s->queue_max = bytes; }
+void stream_set_low_bytes(struct stream *s, size_t bytes) { s->low_bytes = bytes; }
+void stream_set_low(struct stream *s, size_t bytes) { s->low_bytes = bytes; }
 
 static void on_shut_down(uv_shutdown_t *req, int status) {
         struct stream *s = (struct stream *) req->handle;

@@ -12,7 +12,7 @@ struct stream_events {
         /* Bytes from the peer, not kept past the call. Negative closes the stream with that reason. */
         int (*on_data)(struct stream *s, const char *p, size_t n, void *arg);
         void (*on_eof)(struct stream *s, void *arg);            /* the peer sends no more; NULL: stream_finish() */
-        void (*on_drain)(struct stream *s, void *arg);          /* the queue fell below the low mark (256 KB); may be NULL */
+        void (*on_drain)(struct stream *s, void *arg);          /* the queue fell below the low mark (256 KB) again; may be NULL */
         void (*on_deadline)(struct stream *s, void *arg);       /* NULL: closed with -ETIMEDOUT */
         void (*on_close)(struct stream *s, int why, void *arg); /* 0 in order, else negative errno; may be NULL */
 };
@@ -22,7 +22,10 @@ void stream_set_events(struct stream *s, const struct stream_events *ev, void *a
 /* Queue bytes. 0, -EPIPE (closing) or -ENOBUFS (queue above its maximum: the caller closes). */
 int stream_write(struct stream *s, const void *p, size_t n);
 int stream_write_buf(struct stream *s, struct buf *b);          /* takes a reference of its own */
+/* on_drain comes when the queue falls below this instead of STREAM_LOW_BYTES; 1: when all was given to the kernel. */
+void stream_set_low(struct stream *s, size_t bytes);
 void stream_set_queue_max(struct stream *s, size_t bytes);      /* STREAM_QUEUE_MAX unless set */
+void stream_set_low_bytes(struct stream *s, size_t bytes);      /* the low mark: STREAM_LOW_BYTES unless set */
 size_t stream_queued_bytes(const struct stream *s);
 void stream_pause(struct stream *s);                            /* no on_data until resumed */
 void stream_resume(struct stream *s);
