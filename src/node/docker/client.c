@@ -57,6 +57,7 @@ const char *docker_health_message(const struct docker *d) { return d->message; }
 const struct docker_version *docker_version(const struct docker *d) { return &d->version; }
 unsigned docker_api_minor(const struct docker *d) { return d->api_minor; }
 uint64_t docker_instance(const struct docker *d) { return d->instance; }
+const char *docker_socket_path(const struct docker *d) { return d->socket_path; }
 
 /* The engine's identity ------------------------------------------------------------------------------------------ */
 
@@ -172,6 +173,11 @@ static void on_body(struct http_call *h, const char *p, size_t n, void *arg) {
                 sbuf_add(&c->error_body, p, n);
 }
 
+static void on_upgrade(struct http_call *h, struct stream *s, void *arg) {
+        struct docker_call *c = arg;
+        c->request.hijacked(s, c->request.arg);
+}
+
 static void on_done(struct http_call *h, int result, struct http_response *res, const struct dr_error *err, void *arg) {
         struct docker_call *c = arg;
         const char *body = c->streams ? sbuf_str(&c->error_body) : res->body ? res->body : "";
@@ -187,6 +193,7 @@ static void on_done(struct http_call *h, int result, struct http_response *res, 
 }
 
 static const struct http_call_events collecting = { .on_head = on_head, .on_done = on_done };
+static const struct http_call_events hijacking = { .on_head = on_head, .on_upgrade = on_upgrade, .on_done = on_done };
 static const struct http_call_events streaming = { .on_head = on_head, .on_body = on_body, .on_done = on_done };
 
 /* versioned: behind /v1.N. */
@@ -212,7 +219,8 @@ static struct docker_call *call_start(struct docker *d, const struct docker_requ
         struct http_call_spec spec = {
                 .method = r->method, .url = url, .headers = headers, .n_headers = n, .body = r->body, .body_len = r->body ? strlen(r->body) : 0,
                 .first_byte_ms = r->stream ? r->total_ms ? r->total_ms : UINT64_MAX : total_ms, .total_ms = r->stream ? 0 : total_ms, .idle_ms = r->stream ? r->idle_ms : 0,
-                .body_max = r->body_max ? r->body_max : BODY_BYTES_MAX, .events = r->stream ? &streaming : &collecting, .arg = c,
+                .body_max = r->body_max ? r->body_max : BODY_BYTES_MAX, .events = r->stream ? &streaming : r->hijacked ? &hijacking : &collecting, .arg = c,
+                .upgrade = r->hijacked ? "tcp" : NULL, .hijack_on_200 = r->hijacked != NULL,
         };
         c->http = http_call_start(r->fresh ? d->fresh : d->http, &spec, err);
         if (!c->http) {
@@ -246,6 +254,13 @@ struct docker_call *docker_call_start(struct docker *d, const struct docker_requ
 void docker_call_cancel(struct docker_call *c) {
         http_call_cancel(c->http);
         call_free(c);
+}
+
+void docker_call_pause(struct docker_call *c, bool paused) {
+        if (paused)
+                http_call_pause(c->http);
+        else
+                http_call_resume(c->http);
 }
 
 static void cancel(struct docker_call **c) {

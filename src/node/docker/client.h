@@ -42,6 +42,9 @@ struct docker_request {
         size_t body_max;                /* 0: 8 MB */
         bool fresh;                     /* on a connection of its own */
         void (*stream)(const char *p, size_t n, void *arg);     /* the body as it comes instead of at the end, for status 200 only */
+        /* Asks the engine to hand the connection over (POST exec start, attach): on 101 (or 200, older engines) s is yours, its events to be set at
+         * once; then done comes with that status. Any other answer: done alone, with the body. total_ms: until then. */
+        void (*hijacked)(struct stream *s, void *arg);
         docker_done_fn done;
         void *arg;
 };
@@ -51,3 +54,6 @@ struct docker_call *docker_call_start(struct docker *d, const struct docker_requ
  * An engine that is going down serves the connections it has but takes no new one. As docker_call_start(). */
 struct docker_call *docker_confirm(struct docker *d, docker_done_fn done, void *arg, struct dr_error *err);
 void docker_call_cancel(struct docker_call *c);         /* no callback comes */
+/* With stream: nothing is read from the engine any more, but what was read already (at most 64 KB) is still delivered; and on again. */
+void docker_call_pause(struct docker_call *c, bool paused);
+const char *docker_socket_path(const struct docker *d);
