@@ -315,10 +315,11 @@ void hosts_detach(struct core *c, struct host_link *l) {
         outbox_clear(rt);
 }
 
-bool hosts_connected(const struct core *c, const struct record *host) {
+struct host_link *hosts_link(const struct core *c, const struct record *host) {
         const struct host_rt *rt = rt_get(c, host->id);
-        return rt && rt->link;
+        return rt ? rt->link : NULL;
 }
+bool hosts_connected(const struct core *c, const struct record *host) { return hosts_link(c, host) != NULL; }
 bool hosts_synced(const struct core *c, int64_t host_id) {
         const struct host_rt *rt = rt_get(c, host_id);
         return rt && rt->link && rt->synced;

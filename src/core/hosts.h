@@ -6,6 +6,7 @@
  * A link never calls back from inside its own operations. Loop thread only. */
 #pragma once
 #include "core.h"
+#include "host_stream.h"
 
 enum desired_state { DESIRED_RUNNING, DESIRED_STOPPED, DESIRED_ABSENT };
 struct desired {
@@ -43,6 +44,10 @@ struct host_link_ops {
         /* One-off request; answer through hosts_reply(). data is borrowed. */
         void (*request)(struct host_link *l, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms);
         void (*close)(struct host_link *l, const char *reason);         /* the core has forgotten l already */
+        /* Streams (host_stream.h calls these, nobody else); all NULL: such hosts have none. open: gives s its id, or negative with *err. */
+        int (*stream_open)(struct host_link *l, struct host_stream *s, const char *kind, struct json_object *data, struct dr_error *err);
+        void (*stream_send)(struct host_link *l, struct host_stream *s, unsigned kind, const void *p, size_t n);
+        void (*stream_forget)(struct host_link *l, struct host_stream *s);      /* s ended: no more of it */
 };
 struct host_link { const struct host_link_ops *ops; };
 
@@ -59,6 +64,7 @@ struct record *hosts_report(struct core *c, struct record *agent, struct json_ob
 void hosts_attach(struct core *c, struct record *host, struct host_link *l, uint64_t known_epoch, uint64_t known_rev);
 void hosts_detach(struct core *c, struct host_link *l);
 bool hosts_connected(const struct core *c, const struct record *host);
+struct host_link *hosts_link(const struct core *c, const struct record *host);         /* NULL: not connected */
 void hosts_heard(struct core *c, struct host_link *l);  /* any message counts as life */
 void hosts_observed(struct core *c, struct host_link *l, const struct observed *obs, size_t n, bool full);
 /* Asks every simulated host for a full report now; real ones report by themselves. How often it was asked: hosts_pings(). */

@@ -177,9 +177,39 @@ void host_request_write(uint64_t epoch, const char *id, const char *name, struct
         jw_end(&w);
 }
 
+void host_stream_write(uint64_t epoch, uint32_t id, const char *kind, struct json_object *data, struct sbuf *out) {
+        struct jw w = JW(out, 0);
+        begin(&w, "stream", epoch);
+        jw_kint(&w, "id", id);
+        jw_kstring(&w, "kind", kind);
+        jw_key(&w, "data");
+        jw_json(&w, data);
+        jw_end(&w);
+}
+
 void host_bye_write(uint64_t epoch, const char *reason, struct sbuf *out) {
         struct jw w = JW(out, 0);
         begin(&w, "bye", epoch);
         jw_kstring(&w, "reason", reason);
         jw_end(&w);
+}
+
+/* ---- binary frames ---- */
+int host_frame_parse(const char *buf, size_t len, struct host_frame *ret, struct dr_error *err) {
+        const unsigned char *b = (const unsigned char *) buf;
+        if (len < HOST_FRAME_HEAD_BYTES)
+                return dr_fail(err, DR_E_INVALID_BODY, NULL, "a frame of %zu bytes is too short for its head", len);
+        if (len > HOST_FRAME_HEAD_BYTES + HOST_STREAM_PAYLOAD_MAX)
+                return dr_fail(err, DR_E_TOO_LARGE, NULL, "a frame has more than %d bytes", HOST_STREAM_PAYLOAD_MAX);
+        *ret = (struct host_frame) {
+                .id = (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16 | (uint32_t) b[2] << 8 | b[3], .kind = b[4],
+                .payload = buf + HOST_FRAME_HEAD_BYTES, .len = len - HOST_FRAME_HEAD_BYTES,
+        };
+        return 0;
+}
+
+void host_frame_head(uint32_t id, unsigned kind, char buf[HOST_FRAME_HEAD_BYTES]) {
+        for (unsigned i = 0; i < 4; i++)
+                buf[i] = (char) (id >> (24 - 8 * i));
+        buf[4] = (char) kind;
 }

@@ -35,4 +35,11 @@ struct host_hello {
 void host_hello_write(const struct host_hello *h, struct sbuf *out);
 void host_desired_write(uint64_t epoch, uint64_t rev, bool full, const struct desired *entries, size_t n, struct sbuf *out);
 void host_request_write(uint64_t epoch, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms, struct sbuf *out);
+void host_stream_write(uint64_t epoch, uint32_t id, const char *kind, struct json_object *data, struct sbuf *out);
 void host_bye_write(uint64_t epoch, const char *reason, struct sbuf *out);
+
+/* A binary frame: 4 bytes stream id, 1 byte kind, payload. */
+enum { HOST_FRAME_HEAD_BYTES = 5 };
+struct host_frame { uint32_t id; unsigned kind; const char *payload; size_t len; };     /* payload: borrowed, in buf */
+int host_frame_parse(const char *buf, size_t len, struct host_frame *ret, struct dr_error *err);
+void host_frame_head(uint32_t id, unsigned kind, char buf[HOST_FRAME_HEAD_BYTES]);

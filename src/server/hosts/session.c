@@ -9,7 +9,10 @@
 #include "model/ids.h"
 #include "server/auth/auth.h"
 
-enum { HELLO_MS = 30000, STALL_MS = 30000, QUEUE_BYTES_MAX = 24 << 20, OUT_BYTES_MAX = HOST_MESSAGE_BYTES_MAX };
+enum {
+        HELLO_MS = 30000, STALL_MS = 30000, QUEUE_BYTES_MAX = 24 << 20, OUT_BYTES_MAX = HOST_MESSAGE_BYTES_MAX,
+        LOW_BYTES = 64 * 1024,          /* frames of streams go to the connection while less than this waits there: control messages overtake the rest */
+};
 
 struct host_sessions { struct loop *loop; struct core *core; struct node_files *files; struct session *first; size_t n; };
 
@@ -21,6 +24,10 @@ struct session {
         struct timer *hello_timer;
         int64_t agent_id, host_id;      /* host_id 0: no hello yet */
         bool attached;
+        struct map streams;             /* id -> struct host_stream */
+        uint32_t last_stream;           /* ids are never used again */
+        VEC(struct buf *) frames;       /* of streams, waiting; from frames_at on */
+        size_t frames_at;
         unsigned pending;               /* answers that wait for their commit */
 };
 
@@ -33,19 +40,44 @@ static void unlink_session(struct session *s) {
         s->all->n--;
 }
 
+static void drop_frames(struct session *s) {
+        for (; s->frames_at < s->frames.n; s->frames_at++)
+                buf_unref(s->frames.v[s->frames_at]);
+        vec_clear(&s->frames);
+        s->frames_at = 0;
+}
+
 static void free_if_over(struct session *s) {
         if (s->ws || s->pending)
                 return;
         if (s->all)
                 unlink_session(s);
         timer_free(s->hello_timer);
+        drop_frames(s);
+        vec_done(&s->frames);
+        map_done(&s->streams);
         free(s);
+}
+
+/* One by one: the owner of several may end them all when it hears of the first. */
+static void lose_streams(struct session *s) {
+        for (struct host_stream *st; s->streams.n;) {
+                st = NULL;
+                map_foreach(&s->streams, slot) {
+                        st = slot->value;
+                        break;
+                }
+                (void) map_del(&s->streams, st->id);
+                host_stream_lost(st, "HostUnavailable", "the connection to the host was lost");
+        }
+        drop_frames(s);
 }
 
 static void detach(struct session *s) {
         if (s->attached)
                 hosts_detach(s->all->core, &s->link);
         s->attached = false;
+        lose_streams(s);
 }
 
 static void refuse(struct session *s, unsigned code, const char *reason) {
@@ -84,13 +116,74 @@ static void link_close(struct host_link *l, const char *reason) {
         struct session *s = container_of(l, struct session, link);
         auto_sbuf struct sbuf out = SBUF(4096);
         s->attached = false;
+        lose_streams(s);
         host_bye_write(core_epoch(s->all->core), reason, &out);
         send(s, &out);
         if (s->ws)
                 ws_close(s->ws, WS_CLOSE_NORMAL, reason);
 }
 
-static const struct host_link_ops link_ops = { .wants_spec = true, .desired = link_desired, .request = link_request, .close = link_close };
+/* ---- streams ---- */
+static void pump(struct session *s) {
+        while (s->ws && s->frames_at < s->frames.n && ws_queued_bytes(s->ws) < LOW_BYTES) {
+                struct buf *b = s->frames.v[s->frames_at++];
+                (void) ws_send_frame(s->ws, b);         /* closing: on_close follows */
+                buf_unref(b);
+        }
+        if (s->frames_at == s->frames.n) {
+                vec_clear(&s->frames);
+                s->frames_at = 0;
+        }
+}
+
+static void link_stream_send(struct host_link *l, struct host_stream *st, unsigned kind, const void *p, size_t n) {
+        struct session *s = container_of(l, struct session, link);
+        auto_free char *frame = dr_xmalloc(HOST_FRAME_HEAD_BYTES + n);
+        host_frame_head(st->id, kind, frame);
+        if (n)
+                memcpy(frame + HOST_FRAME_HEAD_BYTES, p, n);
+        vec_push(&s->frames, ws_frame_binary(frame, HOST_FRAME_HEAD_BYTES + n));
+        pump(s);
+}
+
+static int link_stream_open(struct host_link *l, struct host_stream *st, const char *kind, struct json_object *data, struct dr_error *err) {
+        struct session *s = container_of(l, struct session, link);
+        if (s->streams.n >= HOST_STREAMS_MAX || s->last_stream == UINT32_MAX)
+                return dr_fail(err, DR_E_TOO_MANY_REQUESTS, NULL, "this host has %d streams open already", HOST_STREAMS_MAX);
+        auto_sbuf struct sbuf out = SBUF(OUT_BYTES_MAX);
+        st->id = ++s->last_stream;
+        map_set(&s->streams, st->id, st);
+        host_stream_write(core_epoch(s->all->core), st->id, kind, data, &out);
+        send(s, &out);
+        return 0;
+}
+
+static void link_stream_forget(struct host_link *l, struct host_stream *st) {
+        (void) map_del(&container_of(l, struct session, link)->streams, st->id);
+}
+
+static void on_frame(struct session *s, const char *p, size_t n) {
+        struct host_frame f;
+        struct dr_error err;
+        if (host_frame_parse(p, n, &f, &err) < 0) {
+                log_warning("host sent a frame that cannot be read", "reason", err.message, "peer", ws_peer(s->ws), NULL);
+                refuse(s, WS_CLOSE_PROTOCOL, err.message);
+                return;
+        }
+        struct host_stream *st = map_get(&s->streams, f.id);
+        if (st)                         /* else it has ended here, which the host does not know yet */
+                host_stream_receive(st, f.kind, f.payload, f.len);
+}
+
+static void on_drain(struct ws *w, void *arg) {
+        (void) w;
+        pump(arg);
+}
+
+static const struct host_link_ops link_ops = {
+        .wants_spec = true, .desired = link_desired, .request = link_request, .close = link_close,
+        .stream_open = link_stream_open, .stream_send = link_stream_send, .stream_forget = link_stream_forget,
+};
 
 /* ---- what the agent says ---- */
 static struct record *agent_of(struct session *s) {
@@ -182,8 +275,17 @@ static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, v
         struct core *c = s->all->core;
         struct host_message m;
         struct dr_error err;
-        if (opcode != WS_TEXT || ws_is_closing(w))
-                return;                 /* streams are reserved */
+        if (ws_is_closing(w))
+                return;
+        if (opcode != WS_TEXT) {
+                if (s->attached) {
+                        hosts_heard(c, &s->link);
+                        on_frame(s, p, n);
+                } else {
+                        refuse(s, WS_CLOSE_POLICY, "hello comes first");
+                }
+                return;
+        }
         if (host_message_parse(p, n, &m, &err) < 0) {
                 log_warning("host sent a message that cannot be read", "reason", err.message, "peer", ws_peer(w), NULL);
                 refuse(s, WS_CLOSE_PROTOCOL, err.message);
@@ -219,7 +321,7 @@ static void on_close(struct ws *w, unsigned code, const char *reason, void *arg)
         free_if_over(s);
 }
 
-static const struct ws_events ws_events = { .on_message = on_message, .on_close = on_close };
+static const struct ws_events ws_events = { .on_message = on_message, .on_drain = on_drain, .on_close = on_close };
 
 static void on_no_hello(void *arg) { refuse(arg, WS_CLOSE_POLICY, "no hello came"); }
 
@@ -231,7 +333,8 @@ void host_sessions_connect(struct host_sessions *h, struct http_request *req) {
                 http_reply_error(req, 401, "this key is not (or no longer) that of a host");
                 return;
         }
-        static const struct ws_options options = { .message_max = HOST_MESSAGE_BYTES_MAX, .queue_max = QUEUE_BYTES_MAX, .stall_ms = STALL_MS };
+        static const struct ws_options options = { .message_max = HOST_MESSAGE_BYTES_MAX, .queue_max = QUEUE_BYTES_MAX, .low_bytes = LOW_BYTES,
+                                                  .stall_ms = STALL_MS };
         struct session *s = dr_xnew(struct session);
         s->link.ops = &link_ops;
         s->all = h;
