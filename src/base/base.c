@@ -50,6 +50,7 @@ static const struct dr_error_row rows[] = {
         [DR_E_NOT_IMPLEMENTED]      = { "Not Implemented", 501, ENOSYS },
         [DR_E_TIMEOUT]              = { "Timeout", 504, ETIMEDOUT },
         [DR_E_BUSY]                 = { "Busy", 503, EBUSY },
+        [DR_E_PROXY_DISABLED]       = { "HostApiProxyDisabled", 501, EOPNOTSUPP },
 };
 _Static_assert(ARRAY_LEN(rows) == DR_CODE_MAX, "one row per code");
 

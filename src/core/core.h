@@ -26,6 +26,7 @@ struct core_conf {
         uint64_t seed;                  /* 0: from the kernel */
         bool simulator;                 /* sim:// agents and sim: images */
         bool no_auth;
+        const char *proxy_mode;         /* value of setting host.api.proxy.mode while none is stored: "off"; NULL: its default */
         const char *data_key;           /* 32 bytes: master key for secrets given out again; NULL: fixed test key */
 };
 

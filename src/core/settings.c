@@ -7,7 +7,7 @@ const struct setting_def setting_defs[] = {
         { "agent.disconnect.after.seconds", "180", false },
         { "agent.instance.register.url", "", false },
         { "agent.ping.reconnect.after.failed.count", "6", false },
-        { "audit_log.purge.after.seconds", "2592000", false },
+        { "allow.restricted.user.exec", "false", false },
         { "api.allow.client.override", "false", false },
         { "api.auth.jwt.token.expiry", "57600000", false },
         { "api.auth.local.access.mode", "unrestricted", false },
@@ -21,19 +21,23 @@ const struct setting_def setting_defs[] = {
         { "api.sub.ping.interval.millis", "5000", false },
         { "api.ui.css.url", "", true },
         { "api.ui.js.url", "", true },
+        { "audit_log.purge.after.seconds", "2592000", false },
         { "bootstrap.required.image", "rancher/agent:v1.2.11", true },
         { "catalog.url", "", true },
         { "docker.register.command", "", false },
         { "drover.host.heartbeat.millis", "5000", false },
         { "engine.install.url", "", true },
         { "history.rows.max", "1000000", false },
+        { "host.api.proxy.host", "", false },
+        { "host.api.proxy.mode", "embedded", false },
         { "host.remove.delay.seconds", "-1", false },
         { "instance.compute.tries", "5", false },
+        { "jwt.default.expiration.seconds", "300", false },
         { "localization", "", true },
         { "main_tables.purge.after.seconds", "172800", false },
         { "modify.infrastructure.roles", "superadmin,admin,service,owner,member,project,environment,projectadmin,agent", false },
-        { "process_instance.purge.after.seconds", "3600", false },
         { "process.retry_max_wait.millis", "120000", false },
+        { "process_instance.purge.after.seconds", "3600", false },
         { "project.create.default", "true", true },
         { "project.set.member.roles", "owner", false },
         { "project.template.default.name", "cattle", true },
@@ -69,6 +73,8 @@ const char *setting_get(struct core *c, const char *name) {
                 return v;
         if (core_config(c)->no_auth && str_eq(name, "api.security.enabled"))
                 return "false";
+        if (core_config(c)->proxy_mode && str_eq(name, "host.api.proxy.mode"))
+                return core_config(c)->proxy_mode;
         const struct setting_def *d = setting_def_get(name);
         return d ? d->value : "";
 }

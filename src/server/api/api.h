@@ -25,6 +25,7 @@ struct api_conf {
         struct store *store;                    /* history of removed records; NULL: none */
         api_authenticate_fn *authenticate;      /* NULL: access control is off, everybody is the admin account (api.md 2.3) */
         void *authenticate_arg;
+        struct host_tokens *host_tokens;        /* NULL: nobody gets at hosts through this server (501) */
         api_reply_fn *reply;
         void *reply_arg;
 };

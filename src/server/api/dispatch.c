@@ -82,7 +82,7 @@ static void one(struct api_req *req, const struct type_def *def) {
 
 /* Links that no type's hook answers. */
 static int special_reply(const struct link_def *l, struct dr_error *err) {
-        static const char *const later[] = { "stats", "hostStats", "containerStats", "composeConfig", "certificate" };
+        static const char *const later[] = { "composeConfig", "certificate" };
         for (size_t i = 0; i < ARRAY_LEN(later); i++)
                 if (str_eq(later[i], l->name))
                         return dr_fail(err, DR_E_NOT_IMPLEMENTED, NULL, "link %s is not there yet", l->name);

@@ -64,7 +64,7 @@ int container_action(struct api_req *req, struct record *r, const struct action_
         const struct value *timeout = field_values_get(in, F_timeout);
         if (str_eq(a->name, "stop") && timeout && timeout->tag == V_INT && (timeout->i < 0 || timeout->i > STOP_TIMEOUT_MAX))
                 return dr_fail(err, timeout->i < 0 ? DR_E_MIN_LIMIT : DR_E_MAX_LIMIT, "timeout", "a timeout has 0 to %d seconds", STOP_TIMEOUT_MAX);
-        return -ENOSYS;
+        return container_access_action(req, r, a, in, err);
 }
 
 /* A container that cannot be removed in its state is stopped first (api.md 1.6). */

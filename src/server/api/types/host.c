@@ -40,5 +40,5 @@ int host_action(struct api_req *req, struct record *r, const struct action_def *
                         err->code = DR_E_METHOD;
                 return k;
         }
-        return -ENOSYS;
+        return host_access_action(req, r, a, in, err);
 }

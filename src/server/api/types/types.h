@@ -43,6 +43,13 @@ int container_validate(struct api_req *req, const struct type_def *def, struct f
 int container_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int container_check_image(const char *uuid, struct dr_error *err);      /* InvalidReference, field imageUuid */
 int container_remove(struct api_req *req, struct record *r, struct dr_error *err);
+int container_access_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int container_access_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+int service_access_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+int host_access_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int host_access_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+int project_access_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+int service_proxy_post(struct api_req *req, const struct type_def *def, struct dr_error *err);
 bool process_definition_list(struct api_req *req, const struct type_def *def);
 int process_definition_item(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
 bool process_summary_list(struct api_req *req, const struct type_def *def);

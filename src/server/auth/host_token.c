@@ -1,0 +1,92 @@
+#include "host_token.h"
+
+#include "core/secret.h"
+#include "core/settings.h"
+#include "jwt.h"
+
+#include <sodium.h>
+
+#define KEY_NAME "drover-host-token-key"        /* publicValue of its record */
+#define ISSUER "http://cattle.io"
+#define SUBJECT "cattle"
+
+enum { LIFE_S_MIN = 1, LIFE_S_MAX = 7 * 86400 };
+
+struct host_tokens { struct core *core; struct rsa_key *key; char *public_pem; };
+
+static int load(struct host_tokens *t, struct dr_error *err) {
+        const struct records *l = world_by_str(core_world(t->core), T_credential, F_publicValue, KEY_NAME);
+        for (size_t i = 0; i < l->n; i++) {
+                if (l->v[i]->account_id)
+                        continue;               /* somebody's of that name */
+                char *pem = secret_open(t->core, record_str(l->v[i], F_secretValue));
+                int r = pem ? rsa_key_read(pem, &t->key, err) : dr_fail(err, DR_E_INTERNAL, NULL, "cannot open the key of host tokens: the master key is another");
+                if (pem)
+                        sodium_memzero(pem, strlen(pem));
+                free(pem);
+                return r < 0 ? r : 1;
+        }
+        return 0;
+}
+
+static int make(struct host_tokens *t, struct dr_error *err) {
+        int r = rsa_key_make(&t->key, err);
+        if (r < 0)
+                return r;
+        auto_free char *pem = rsa_key_private_pem(t->key), *sealed = secret_seal(t->core, pem);
+        sodium_memzero(pem, strlen(pem));
+        struct record *rec = core_create(t->core, T_credential, 0);
+        core_put_str(t->core, rec, F_name, "key of host tokens");
+        core_put_str(t->core, rec, F_publicValue, KEY_NAME);
+        core_put_str(t->core, rec, F_secretValue, sealed);
+        return core_process_start(t->core, rec, P_credential_create, NULL, err);
+}
+
+int host_tokens_new(struct core *c, struct host_tokens **ret, struct dr_error *err) {
+        AUTO(host_tokens_free) struct host_tokens *t = dr_xnew(struct host_tokens);
+        t->core = c;
+        int r = load(t, err);
+        if (r == 0)
+                r = make(t, err);
+        if (r < 0)
+                return r;
+        t->public_pem = rsa_key_public_pem(t->key);
+        *ret = dr_take(t);
+        return 0;
+}
+
+struct host_tokens *host_tokens_free(struct host_tokens *t) {
+        if (t) {
+                rsa_key_free(t->key);
+                free(t->public_pem);
+        }
+        free(t);
+        return NULL;
+}
+
+const char *host_tokens_public_pem(const struct host_tokens *t) { return t->public_pem; }
+
+int host_token_make(struct host_tokens *t, const struct json_object *claims, int64_t life_s, char **ret, struct dr_error *err) {
+        int64_t now_s = core_wall_ms(t->core) / 1000, life = life_s ? life_s : setting_int(t->core, "jwt.default.expiration.seconds");
+        AUTO(json_free) struct json_object *all = json_copy(claims);
+        json_set_str(all, "iss", ISSUER);
+        json_set_str(all, "sub", SUBJECT);
+        json_set_str(all, "kid", "default");
+        json_set_int(all, "iat", now_s);
+        json_set_int(all, "exp", now_s + MIN(MAX(life, (int64_t) LIFE_S_MIN), (int64_t) LIFE_S_MAX));
+        return jwt_sign(t->key, all, ret, err);
+}
+
+int host_token_read(struct host_tokens *t, const char *text, size_t len, struct json_object **ret, struct dr_error *err) {
+        AUTO(json_free) struct json_object *o = NULL;
+        int r = jwt_read(t->key, text, len, &o, err);
+        if (r < 0)
+                return r;
+        int64_t now_s = core_wall_ms(t->core) / 1000;
+        if (!str_eq(json_str(o, "iss", ""), ISSUER) || !str_eq(json_str(o, "sub", ""), SUBJECT))
+                return dr_fail(err, DR_E_UNAUTHORIZED, NULL, "the token is not valid: it is for something else");
+        if (json_int(o, "exp", 0) <= now_s)
+                return dr_fail(err, DR_E_UNAUTHORIZED, NULL, "the token is not valid: it is over");
+        *ret = dr_take(o);
+        return 0;
+}
