@@ -1,5 +1,9 @@
 #include "table.h"
 
+#include "formats/gotemplate.h"
+
+#include <stdio.h>
+
 #include <strings.h>
 
 enum { COLUMNS_MAX = 16, GAP = 2 };
@@ -82,32 +86,26 @@ static void render_columns(const struct table_column *columns, size_t n, const s
         free(cells);
 }
 
-static int render_template(const char *template, const struct json_object *row, struct sbuf *ret, struct dr_error *err) {
-        for (const char *p = template; *p; ) {
-                if (p[0] == '\\' && (p[1] == 'n' || p[1] == 't')) {
-                        sbuf_putc(ret, p[1] == 'n' ? '\n' : '\t');
-                        p += 2;
-                        continue;
-                }
-                if (!str_starts(p, "{{")) {
-                        sbuf_putc(ret, *p++);
-                        continue;
-                }
-                const char *end = strstr(p, "}}"), *from = p + 2;
-                if (!end)
-                        return dr_fail(err, DR_E_INVALID_FORMAT, "format", "template: \"{{\" without \"}}\" in \"%.100s\"", p);
-                size_t len = (size_t) (end - from);
-                while (len > 0 && *from == ' ')
-                        from++, len--;
-                while (len > 0 && from[len - 1] == ' ')
-                        len--;
-                auto_free char *path = dr_xstrndup(from, len);
-                if (*path != '.' || strpbrk(path, " |()$\""))
-                        return dr_fail(err, DR_E_INVALID_FORMAT, "format", "template: \"{{%.100s}}\" is not a value: write {{.ID}} or {{.Service.Name}}", path);
-                auto_free char *value = table_value(row, path + 1);
-                clean(value);
-                sbuf_puts(ret, value);
-                p = end + 2;
+/* "\\n" and "\\t" typed in a shell mean what they say. */
+static char *unescape(const char *format) {
+        char *copy = dr_xstrdup(format), *to = copy;
+        for (const char *p = format; *p; p++) {
+                bool escape = p[0] == '\\' && (p[1] == 'n' || p[1] == 't');
+                *to++ = !escape ? *p : p[1] == 'n' ? '\n' : '\t';
+                p += escape;
+        }
+        *to = '\0';
+        return copy;
+}
+
+static int render_template(const struct gotemplate *t, struct json_object *row, struct sbuf *ret, struct dr_error *err) {
+        auto_sbuf struct sbuf line = SBUF(TABLE_BYTES_MAX);
+        int r = gotemplate_execute(t, row, GOTEMPLATE_FOLD_CASE | GOTEMPLATE_JSON, &line, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < line.len; i++) {         /* blanks that the template makes stay, other control characters do not */
+                char c = line.data[i];
+                sbuf_putc(ret, ((unsigned char) c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? ' ' : c);
         }
         sbuf_putc(ret, '\n');
         return 0;
@@ -120,6 +118,15 @@ int table_render(const struct table_column *columns, size_t n, const struct json
                 render_columns(columns, n, rows, ret);
                 return 0;
         }
+        AUTO(gotemplate_free) struct gotemplate *t = NULL;
+        if (!style->quiet && !str_eq(style->format, "json")) {
+                auto_free char *text = unescape(style->format);
+                int e = gotemplate_parse(text, strlen(text), "--format", &t, err);
+                if (e < 0) {
+                        snprintf(err->field, sizeof err->field, "format");
+                        return e;
+                }
+        }
         for (size_t r = 0; r < json_object_array_length(rows); r++) {
                 struct json_object *row = json_object_array_get_idx(rows, r);
                 if (style->quiet) {
@@ -129,7 +136,7 @@ int table_render(const struct table_column *columns, size_t n, const struct json
                         json_write(row, 0, ret);
                         sbuf_putc(ret, '\n');
                 } else {
-                        int e = render_template(style->format, row, ret, err);
+                        int e = render_template(t, row, ret, err);
                         if (e < 0)
                                 return e;
                 }

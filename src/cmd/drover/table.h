@@ -13,7 +13,7 @@ struct table_column { const char *header, *path; };
 
 struct table_style {
         bool quiet;                     /* the value of "ID" only */
-        const char *format;             /* NULL or "table": columns; "json": one object a line; else a template "{{.ID}} {{.Name}}" */
+        const char *format;             /* NULL or "table": columns; "json": one object a line; else a template (formats/gotemplate.h) */
 };
 
 /* rows: array, borrowed. Control characters in values are printed as spaces. Returns 0, or -EINVAL with *err (bad template). */
