@@ -2,6 +2,7 @@
 
 #include "core-internal.h"
 #include "formats/json.h"
+#include "simstream.h"
 
 #include <stdio.h>
 
@@ -42,6 +43,7 @@ struct simhost {
         uint64_t next_beat_ms, next_full_ms, next_work_ms, connect_ms;
         bool attached, cut, removed;
         uint64_t down_until_ms;         /* rebooting */
+        struct simstreams *streams;     /* NULL: none was opened yet */
 };
 
 struct simhosts {
@@ -173,14 +175,37 @@ static void on_request(struct host_link *l, const char *id, const char *name, st
                 (void) core_reply(h->set->core, id, NULL);
 }
 
+static void lose_streams(struct simhost *h) {
+        if (h->streams)
+                simstreams_lose(h->streams);
+}
+
 static void on_close(struct host_link *l, const char *reason) {
         struct simhost *h = (struct simhost *) l;
         h->attached = false;
         h->removed = str_eq(reason, "removed");
+        lose_streams(h);
 }
 
-static const struct host_link_ops ops = { .desired = on_desired, .request = on_request, .close = on_close };
-static const struct host_link_ops steered_ops = { .wants_spec = true, .desired = on_desired, .request = on_request, .close = on_close };
+static int on_stream_open(struct host_link *l, struct host_stream *st, const char *kind, struct json_object *data, struct dr_error *err) {
+        struct simhost *h = (struct simhost *) l;
+        if (!h->streams)
+                h->streams = simstreams_new(h->set->core);
+        return simstreams_open(h->streams, st, kind, data, err);
+}
+static void on_stream_send(struct host_link *l, struct host_stream *st, unsigned kind, const void *p, size_t n) {
+        simstreams_send(((struct simhost *) l)->streams, st, kind, p, n);
+}
+static void on_stream_forget(struct host_link *l, struct host_stream *st) { simstreams_forget(((struct simhost *) l)->streams, st); }
+
+static const struct host_link_ops ops = {
+        .desired = on_desired, .request = on_request, .close = on_close,
+        .stream_open = on_stream_open, .stream_send = on_stream_send, .stream_forget = on_stream_forget,
+};
+static const struct host_link_ops steered_ops = {
+        .wants_spec = true, .desired = on_desired, .request = on_request, .close = on_close,
+        .stream_open = on_stream_open, .stream_send = on_stream_send, .stream_forget = on_stream_forget,
+};
 
 /* ---- life of containers ---- */
 static void finish_op(struct simhost *h, struct container *k) {
@@ -364,6 +389,8 @@ static void host_turn(struct simhost *h) {
                 report(h, true);
                 h->next_full_ms = now + s->conf.full_report_ms;
         }
+        if (h->streams && h->attached && !h->cut)
+                simstreams_turn(h->streams);
 }
 
 static uint64_t host_next(const struct simhost *h) {
@@ -372,6 +399,8 @@ static uint64_t host_next(const struct simhost *h) {
         uint64_t next = MIN(h->next_work_ms, h->cut || h->removed ? UINT64_MAX : h->connect_ms);
         if (h->attached && !h->cut)
                 next = MIN(next, MIN(h->next_beat_ms, h->next_full_ms));
+        if (h->attached && !h->cut && h->streams)
+                next = MIN(next, simstreams_next_ms(h->streams));
         return next;
 }
 
@@ -400,6 +429,7 @@ void simhosts_free(struct simhosts *s) {
                 map_foreach(&h->containers, slot)
                         container_free(slot->value);
                 map_done(&h->containers);
+                simstreams_free(h->streams);
                 free(h);
         }
         vec_done(&s->hosts);
@@ -485,6 +515,7 @@ void simhosts_cut(struct simhosts *s, int host, bool cut) {
         if (h->attached) {                      /* the connection did not survive: a new one, with a comparison */
                 hosts_detach(s->core, &h->link);
                 h->attached = false;
+                lose_streams(h);
         }
         h->connect_ms = now_ms(s) + CONNECT_DELAY_MS;
 }
@@ -494,6 +525,7 @@ void simhosts_reboot(struct simhosts *s, int host) {
         if (h->attached)
                 hosts_detach(s->core, &h->link);
         h->attached = false;
+        lose_streams(h);
         h->down_until_ms = now_ms(s) + REBOOT_MS;
         map_foreach(&h->containers, slot) {
                 struct container *k = slot->value;

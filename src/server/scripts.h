@@ -3,11 +3,12 @@
  *
  *   scripts/TOKEN       exactly four exports, as upstream
  *   scripts/TOKEN/join  the installer, scripts/join.sh
- *   scripts/api.crt, ca.pem, ca.crt   files of these names in the data folder's "public" folder, if they are there */
+ *   scripts/api.crt     the public key that tokens for streams are checked with (auth/host_token.h)
+ *   scripts/ca.pem, ca.crt   file ca.pem of the data folder's "public" folder, if it is there */
 #pragma once
 #include "api/api.h"
 #include "node_files.h"
 
 struct scripts;
-struct scripts *scripts_new(struct core *c, struct api *api, struct node_files *files, const char *data_dir);  /* borrowed; serves below api */
+struct scripts *scripts_new(struct core *c, struct api *api, struct node_files *files, const char *data_dir, const char *api_pem);  /* borrowed; serves below api */
 struct scripts *scripts_free(struct scripts *s);        /* NULL is fine; returns NULL */

@@ -14,6 +14,7 @@
 #include "events/events.h"
 #include "formats/json.h"
 #include "hosts/session.h"
+#include "streams/streams.h"
 #include "net/http_server.h"
 #include "node_files.h"
 #include "scripts.h"
@@ -36,6 +37,8 @@ struct server {
         struct node_files *node_files;
         struct scripts *scripts;
         struct host_sessions *sessions;
+        struct host_tokens *host_tokens;
+        struct streams *streams;
         struct events *events;
         struct simagents *sim;
         struct turn_hook *hook;
@@ -126,6 +129,8 @@ static void on_request(struct http_request *req, void *arg) {
         struct server *s = arg;
         if (path_is(req, "v3", "host", "connect") && req->path.n == 3)
                 host_sessions_connect(s->sessions, req);
+        else if (streams_take(s->streams, req))
+                return;
         else if ((path_is(req, "v1", "node", NULL) || path_is(req, "v2-beta", "node", NULL)) && req->path.n == 4)
                 node_files_serve(s->node_files, req, req->path.seg[2], req->path.seg[3]);
         else
@@ -149,13 +154,17 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
         int r = core_load(s->core, err);
         if (r < 0)
                 return r;
+        r = host_tokens_new(s->core, &s->host_tokens, err);
+        if (r < 0)
+                return r;
         core_commit(s->core);
         s->auth = auth_new(s->loop, s->core);
-        struct api_conf api = { .core = s->core, .store = s->store, .authenticate = auth_authenticate, .authenticate_arg = s->auth };
+        struct api_conf api = { .core = s->core, .store = s->store, .authenticate = auth_authenticate, .authenticate_arg = s->auth, .host_tokens = s->host_tokens };
         s->api = api_new(&api);
         s->node_files = node_files_new(conf->node_dir);
-        s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir);
+        s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir, host_tokens_public_pem(s->host_tokens));
         s->sessions = host_sessions_new(s->loop, s->core, s->node_files);
+        s->streams = streams_new(s->core, s->host_tokens);
         s->events = events_new(s->loop, s->core, s->api);
         struct http_server_config http = { .handler = on_request, .error_body = error_body, .arg = s, .per_address_max = PER_ADDRESS_MAX };
         s->http = http_server_new(s->loop, &http);
@@ -219,11 +228,13 @@ struct server *server_free(struct server *s) {
         loop_defer_cancel(s->loop, nothing, s);
         timer_free(s->due);
         timer_free(s->gap);
+        streams_free(s->streams);
         simagents_free(s->sim);
         events_free(s->events);
         host_sessions_free(s->sessions);
         scripts_free(s->scripts);
         node_files_free(s->node_files);
+        host_tokens_free(s->host_tokens);
         s->core = core_free(s->core);
         s->api = api_free(s->api);
         s->store->ops->close(s->store);
