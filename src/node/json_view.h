@@ -31,7 +31,7 @@ static inline json_object *jv_arr(json_object *o, const char *key) {
 static inline size_t jv_len(json_object *a) {
         return a && json_object_is_type(a, json_type_array) ? json_object_array_length(a) : 0;
 }
-static inline json_object *jv_at(json_object *a, size_t i) { return json_object_array_get_idx(a, i); }
+static inline json_object *jv_at(json_object *a, size_t i) { return i < jv_len(a) ? json_object_array_get_idx(a, i) : NULL; }
 /* The string itself; "" when v is no string. */
 static inline const char *jv_text(json_object *v) {
         return v && json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
