@@ -8,6 +8,7 @@
 #include "node/agent/requests.h"
 #include "node/agent/session.h"
 #include "node/agent/units.h"
+#include "node/streams/channel.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct agent {
         struct docker *docker;
         struct units *units;
         struct requests *requests;
+        struct channels *channels;
         struct registration *registration;
         struct session *session;
         struct timer *refresh, *first_facts;
@@ -198,8 +200,13 @@ static void on_engine_connected(void *arg) {
         struct agent *a = arg;
         ask_info(a);
         units_engine_connected(a->units);
+        channels_engine_connected(a->channels);
 }
-static void on_engine_event(const struct docker_event *e, void *arg) { units_engine_event(((struct agent *) arg)->units, e); }
+static void on_engine_event(const struct docker_event *e, void *arg) {
+        struct agent *a = arg;
+        units_engine_event(a->units, e);
+        channels_engine_event(a->channels, e);
+}
 static const struct docker_watch docker_watch = { on_engine_health, on_engine_connected, on_engine_event };
 
 /* Containers ------------------------------------------------------------------------------------------------------- */
@@ -306,6 +313,7 @@ static int on_message(struct server_message *m, struct dr_error *err, void *arg)
         case SERVER_HELLO:   return take_hello(a, m, err);
         case SERVER_DESIRED: return take_desired(a, m, err);
         case SERVER_REQUEST: return requests_take(a->requests, m), 0;
+        case SERVER_STREAM:  return channels_open(a->channels, m->stream, m->stream_kind, m->data, err);
         case SERVER_BYE:     return take_bye(a, m);
         default:             return 0;
         }
@@ -313,15 +321,26 @@ static int on_message(struct server_message *m, struct dr_error *err, void *arg)
 
 static void on_session_state(bool ready, bool refused, const char *why, void *arg) {
         struct agent *a = arg;
-        if (!ready)
+        if (!ready) {
                 requests_cancel_all(a->requests);
+                channels_end_all(a->channels);
+        }
         a->host_hash = 0;
         if (!a->identity.removed)
                 write_status(a, ready ? "connected" : refused ? "refused" : "connecting", why);
         units_set_server(a->units, ready);
 }
 
-static const struct session_events session_events = { make_hello, get_rev, on_message, on_session_state };
+static int on_binary(const char *p, size_t n, struct dr_error *err, void *arg) { return channels_input(((struct agent *) arg)->channels, p, n, err); }
+static void on_session_drain(void *arg) { channels_drained(((struct agent *) arg)->channels); }
+
+static const struct session_events session_events = {
+        .make_hello = make_hello, .get_rev = get_rev, .on_message = on_message, .on_binary = on_binary, .on_drain = on_session_drain, .on_state = on_session_state,
+};
+
+static int send_frame(const char *p, size_t n, void *arg) { return session_send_binary(((struct agent *) arg)->session, p, n); }
+static size_t session_queue(void *arg) { return session_queued_bytes(((struct agent *) arg)->session); }
+static const char *get_project(void *arg) { return ((struct agent *) arg)->state->project; }
 
 static void connect_server(struct agent *a) {
         /* The state belongs to the key it came with: another key is another host, perhaps of another server. */
@@ -332,7 +351,7 @@ static void connect_server(struct agent *a) {
         }
         entry_set_text(&a->state->owner, a->identity.access_key);
         a->session = session_new(&(struct session_config) { .loop = a->loop, .http = a->http, .url = a->base_url, .access_key = a->identity.access_key,
-                                                            .secret_key = a->identity.secret_key, .events = &session_events, .arg = a });
+                                                            .secret_key = a->identity.secret_key, .low_bytes = OUT_LOW_BYTES, .events = &session_events, .arg = a });
         session_start(a->session);
 }
 
@@ -423,6 +442,8 @@ int agent_new(struct loop *l, const struct agent_config *cfg, struct agent **ret
         a->units = units_new(&(struct units_config) { .loop = l, .docker = a->docker, .state = a->state, .state_path = a->state_path,
                 .host_search = (const char *const *) a->search, .proxy_env = a->proxies, .api_url = cfg->url, .events = &units_events, .arg = a });
         a->requests = requests_new(&(struct requests_config) { .loop = l, .docker = a->docker, .send = send_reply, .on_pulled = on_pulled, .arg = a });
+        a->channels = channels_new(&(struct channels_config) { .loop = l, .docker = a->docker, .send = send_frame, .queued_bytes = session_queue,
+                .project = get_project, .arg = a });
         write_status(a, "starting", "");
         docker_start(a->docker);
         look_up(a);
@@ -439,6 +460,7 @@ struct agent *agent_free(struct agent *a) {
                 write_status(a, "stopped", "the agent was stopped");
         registration_free(a->registration);
         session_free(a->session);
+        channels_free(a->channels);
         requests_free(a->requests);
         units_free(a->units);
         if (a->info_call)

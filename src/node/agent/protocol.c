@@ -6,7 +6,7 @@
 enum { HEARTBEAT_MS = 5000, HEARTBEAT_MS_MIN = 100, HEARTBEAT_MS_MAX = 600000, STOP_TIMEOUT_S = 10, STOP_TIMEOUT_S_MAX = 86400 };
 
 static const struct { const char *t; enum server_kind kind; } kinds[] = {
-        { "hello", SERVER_HELLO }, { "desired", SERVER_DESIRED }, { "request", SERVER_REQUEST }, { "bye", SERVER_BYE },
+        { "hello", SERVER_HELLO }, { "desired", SERVER_DESIRED }, { "request", SERVER_REQUEST }, { "stream", SERVER_STREAM }, { "bye", SERVER_BYE },
 };
 
 static uint64_t u64(json_object *o, const char *key) {
@@ -35,6 +35,8 @@ int server_message_parse(const char *buf, size_t len, struct server_message *ret
         m.host_id = jv_str(o, "hostId");
         m.project = jv_str(o, "projectUuid");
         m.id = jv_str(o, "id");
+        m.stream = u64(o, "id");
+        m.stream_kind = jv_str(o, "kind");
         m.name = jv_str(o, "name");
         m.data = jv_obj(o, "data");
         m.deadline_ms = u64(o, "deadlineMs");

@@ -5,18 +5,20 @@
 
 enum { PROTOCOL_VERSION = 1, PROTOCOL_BYTES_MAX = 8 << 20 };
 
-enum server_kind { SERVER_OTHER, SERVER_HELLO, SERVER_DESIRED, SERVER_REQUEST, SERVER_BYE };
+enum server_kind { SERVER_OTHER, SERVER_HELLO, SERVER_DESIRED, SERVER_REQUEST, SERVER_STREAM, SERVER_BYE };
 
 struct server_message {
         enum server_kind kind;
         json_object *tree;              /* owns what the pointers below lead to */
-        uint64_t epoch, rev;            /* hello, desired, request; rev: desired */
+        uint64_t epoch, rev;            /* hello, desired, request, stream; rev: desired */
         bool full;                      /* desired */
         json_object *containers;        /* desired: a list, may be NULL */
         uint64_t heartbeat_ms;          /* hello; 5000 unless 100 to 600000 is said */
         const char *host_id, *project;  /* hello */
         const char *id, *name;          /* request */
-        json_object *data;              /* request; may be NULL */
+        json_object *data;              /* request, stream; may be NULL */
+        uint64_t stream;                /* stream: its number, 0 when none is said */
+        const char *stream_kind;        /* stream */
         uint64_t deadline_ms;           /* request; 0: none */
         const char *reason;             /* bye */
 };

@@ -25,6 +25,12 @@ int session_send(struct session *s, const char *p, size_t n) {
         return s->ready && s->ws ? ws_send(s->ws, WS_TEXT, p, n) : -EPIPE;
 }
 
+int session_send_binary(struct session *s, const char *p, size_t n) {
+        return s->ready && s->ws ? ws_send(s->ws, WS_BINARY, p, n) : -EPIPE;
+}
+
+size_t session_queued_bytes(const struct session *s) { return s->ws ? ws_queued_bytes(s->ws) : 0; }
+
 void session_beat(struct session *s) {
         char text[64];
         int n = snprintf(text, sizeof text, "{\"t\":\"heartbeat\",\"rev\":%" PRIu64 "}", s->cfg.events->get_rev(s->cfg.arg));
@@ -61,10 +67,18 @@ static void on_beat(void *arg) {
                 ws_close(s->ws, WS_CLOSE_POLICY, "no hello");
 }
 
+static void on_binary(struct session *s, struct ws *w, const char *p, size_t n) {
+        struct dr_error err;
+        if (!s->ready || !s->cfg.events->on_binary || s->cfg.events->on_binary(p, n, &err, s->cfg.arg) >= 0)
+                return;
+        log_warning("server's stream frame is refused", "reason", err.message, NULL);
+        ws_close(w, WS_CLOSE_POLICY, err.message);
+}
+
 static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, void *arg) {
         struct session *s = arg;
-        if (opcode != WS_TEXT)
-                return;                                 /* streams are reserved */
+        if (opcode == WS_BINARY)
+                return on_binary(s, w, p, n);
         struct server_message m;
         struct dr_error err = { 0 };
         if (server_message_parse(p, n, &m, &err) < 0) {
@@ -100,7 +114,13 @@ static void on_close(struct ws *w, unsigned code, const char *reason, void *arg)
         retry_later(s);
 }
 
-static const struct ws_events events = { .on_message = on_message, .on_close = on_close };
+static void on_drain(struct ws *w, void *arg) {
+        struct session *s = arg;
+        if (s->ready && s->cfg.events->on_drain)
+                s->cfg.events->on_drain(s->cfg.arg);
+}
+
+static const struct ws_events events = { .on_message = on_message, .on_drain = on_drain, .on_close = on_close };
 
 static void on_open(struct ws *w, const struct http_response *res, const struct dr_error *err, void *arg) {
         struct session *s = arg;
@@ -112,6 +132,8 @@ static void on_open(struct ws *w, const struct http_response *res, const struct 
         }
         s->ws = w;
         s->ready = false;
+        if (s->cfg.low_bytes)
+                ws_set_low(w, s->cfg.low_bytes);
         timer_start(s->beat, HELLO_MS);
         auto_sbuf struct sbuf hello = SBUF(PROTOCOL_BYTES_MAX);
         s->cfg.events->make_hello(&hello, s->cfg.arg);

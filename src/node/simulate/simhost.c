@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "node/agent/register.h"
 #include "node/agent/session.h"
+#include "node/streams/frame.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -196,7 +197,7 @@ static uint64_t get_rev(void *arg) { return ((struct simhost *) arg)->rev; }
 
 static int on_message(struct server_message *m, struct dr_error *err, void *arg) {
         struct simhost *h = arg;
-        if ((m->kind == SERVER_HELLO || m->kind == SERVER_DESIRED || m->kind == SERVER_REQUEST) && m->epoch < h->epoch)
+        if ((m->kind == SERVER_HELLO || m->kind == SERVER_DESIRED || m->kind == SERVER_REQUEST || m->kind == SERVER_STREAM) && m->epoch < h->epoch)
                 return dr_fail(err, DR_E_CONFLICT, "epoch", "epoch %" PRIu64 " is lower than %" PRIu64 " that was seen", m->epoch, h->epoch);
         h->epoch = MAX(h->epoch, m->epoch);
         switch (m->kind) {
@@ -210,6 +211,14 @@ static int on_message(struct server_message *m, struct dr_error *err, void *arg)
                 h->conf->stats->requests++;
                 if (sbuf_ok(&out))
                         (void) session_send(h->session, sbuf_str(&out), out.len);
+                return 0;
+        }
+        case SERVER_STREAM: {
+                static const char why[] = "{\"code\":\"NotImplemented\",\"message\":\"a simulated host has no streams\"}";
+                char frame[FRAME_HEAD_BYTES + sizeof why];
+                frame_head((uint32_t) m->stream, FRAME_END, frame);
+                memcpy(frame + FRAME_HEAD_BYTES, why, sizeof why);
+                (void) session_send_binary(h->session, frame, sizeof frame - 1);
                 return 0;
         }
         case SERVER_BYE:
@@ -239,7 +248,7 @@ static void on_state(bool ready, bool refused, const char *why, void *arg) {
         }
 }
 
-static const struct session_events session_events = { make_hello, get_rev, on_message, on_state };
+static const struct session_events session_events = { .make_hello = make_hello, .get_rev = get_rev, .on_message = on_message, .on_state = on_state };
 
 static void on_registered(int result, const char *access_key, const char *secret_key, const struct dr_error *err, void *arg) {
         struct simhost *h = arg;
