@@ -5,7 +5,10 @@
 
 #include <stdio.h>
 
-enum { GIVE_BACK_BYTES = HOST_STREAM_WINDOW_BYTES / 4, CODE_BYTES = 64, MESSAGE_BYTES = 512 };
+enum {
+        GIVE_BACK_BYTES = 4096,         /* never more is held back: the host sends lines of up to 61,440 bytes in one frame */
+        CODE_BYTES = 64, MESSAGE_BYTES = 512,
+};
 
 int host_stream_open(struct core *c, const struct record *host, struct host_stream *s, const char *kind, struct json_object *data, struct dr_error *err) {
         struct host_link *l = hosts_link(c, host);

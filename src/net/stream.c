@@ -69,7 +69,6 @@ struct stream *stream_new(struct loop *l, bool is_unix) {
         s->loop = l;
         s->queue_max = STREAM_QUEUE_MAX;
         s->low_bytes = STREAM_LOW_BYTES;
-        s->low_bytes = STREAM_LOW_BYTES;
         s->unread = (struct sbuf) SBUF(UNREAD_BYTES_MAX);
         s->next = l->streams;
         if (s->next)
@@ -243,7 +242,6 @@ int stream_write(struct stream *s, const void *p, size_t n) {
 }
 
 void stream_set_queue_max(struct stream *s, size_t bytes) { s->queue_max = bytes; }
-void stream_set_low_bytes(struct stream *s, size_t bytes) { s->low_bytes = bytes; }
 void stream_set_low(struct stream *s, size_t bytes) { s->low_bytes = bytes; }
 
 static void on_shut_down(uv_shutdown_t *req, int status) {

@@ -25,7 +25,6 @@ int stream_write_buf(struct stream *s, struct buf *b);          /* takes a refer
 /* on_drain comes when the queue falls below this instead of STREAM_LOW_BYTES; 1: when all was given to the kernel. */
 void stream_set_low(struct stream *s, size_t bytes);
 void stream_set_queue_max(struct stream *s, size_t bytes);      /* STREAM_QUEUE_MAX unless set */
-void stream_set_low_bytes(struct stream *s, size_t bytes);      /* the low mark: STREAM_LOW_BYTES unless set */
 size_t stream_queued_bytes(const struct stream *s);
 void stream_pause(struct stream *s);                            /* no on_data until resumed */
 void stream_resume(struct stream *s);

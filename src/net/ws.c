@@ -219,7 +219,7 @@ struct ws *ws_new(struct stream *s, bool is_server, const struct ws_options *o, 
         w->in.on_message = on_message;
         w->in.arg = w;
         if (o->low_bytes)
-                stream_set_low_bytes(s, o->low_bytes);
+                stream_set_low(s, o->low_bytes);
         stream_set_queue_max(s, SIZE_MAX);              /* this layer keeps its own cap, with a close code */
         stream_set_stall_ms(s, o->stall_ms ? o->stall_ms : STALL_MS);
         stream_set_deadline(s, w->last_rx_ms + w->ping_ms);
