@@ -1,5 +1,7 @@
 #include "api_client.h"
 
+#include "api_connect.h"
+
 #include <stdio.h>
 #include <time.h>
 
@@ -421,6 +423,20 @@ int api_subscribe(struct api *a, bool all, struct dr_error *err) {
                 return api_explain(status, NULL, "GET", path, &a->problem, err);
         a->last_frame_ms = time_mono_ms();
         return r < 0 ? dr_prefix(err, r, "could not subscribe to events of %s", a->base) : 0;
+}
+
+int api_open_stream(struct api *a, const char *url, const char *token, struct ws_sync **ret, struct dr_error *err) {
+        const char *host = strstr(url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
+        if (!path || !*token)
+                return dr_fail(err, DR_E_INVALID_BODY, NULL, "%s does not say where the stream is", a->base);
+        auto_free char *full = dr_xasprintf("%s%s%ctoken=%s", a->base, path, strchr(path, '?') ? '&' : '?', token);
+        struct ws_connect_spec spec = { .url = full, .protocol = "drover.v1", .timeout_ms = 30000 };
+        int status = 0, r = ws_sync_connect(a->http, &spec, ret, &status, err);
+        if (a->debug)
+                fprintf(stderr, "debug: stream %s%s: %d\n", a->base, path, r < 0 ? status : 101);
+        if (r < 0 && status >= 400)
+                return api_explain(status, NULL, "GET", path, &a->problem, err);
+        return r < 0 ? dr_prefix(err, r, "could not open the stream at %s", a->base) : 0;
 }
 
 void api_unsubscribe(struct api *a) {

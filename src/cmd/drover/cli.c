@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <termios.h>
 
@@ -155,6 +156,11 @@ char *cli_ask(const char *question, const char *other, bool secret) {
                 return NULL;
         line[strcspn(line, "\r\n")] = '\0';
         return dr_xstrdup(*line || !other ? line : other);
+}
+
+bool cli_can_read(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        return poll(&p, 1, 0) > 0;
 }
 
 bool cli_is_hidden(const struct json_object *o) {

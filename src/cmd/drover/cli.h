@@ -46,6 +46,8 @@ int cli_act(struct cli *c, struct json_object **resource, const char *const *act
 /* Asks on the terminal; "" answers give other. secret: not echoed. NULL at the end of input or when there is no terminal. Caller frees. */
 char *cli_ask(const char *question, const char *other, bool secret);
 
+bool cli_can_read(int fd);              /* now, without waiting; also true at its end */
+
 /* Option rows that listings share. */
 #define CLI_LIST_ROWS                                                                                                   \
         { .name = "quiet", .letter = 'q', .type = OPT_FLAG, .help = "only show ids" },                                   \
