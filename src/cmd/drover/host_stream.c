@@ -31,9 +31,9 @@ struct host_stream *host_stream_free(struct host_stream *s) {
 
 static int ended(const char *p, size_t n, struct dr_error *err) {
         AUTO(json_free) struct json_object *why = NULL;
-        if (n == 0 || json_parse(p, n, n, &why, NULL) < 0 || !json_str(why, "message", NULL))
+        if (n == 0 || json_parse(p, n, n, &why, NULL) < 0 || !*json_str(why, "code", ""))
                 return -ENODATA;
-        return dr_fail(err, DR_E_UNAVAILABLE, NULL, "%s", json_str(why, "message", ""));
+        return dr_fail(err, DR_E_UNAVAILABLE, NULL, "the stream ended: %s (%s)", json_str(why, "message", ""), json_str(why, "code", ""));
 }
 
 int host_stream_next(struct host_stream *s, uint64_t wait_ms, char **ret, size_t *ret_n, struct dr_error *err) {
