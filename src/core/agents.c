@@ -1,6 +1,8 @@
 /* agents.c: life of agents and hosts (agent.md 6, 19; orchestration.md 3.9). */
 #include "applier.h"
 
+#include "agent_instance.h"
+#include "agent_key.h"
 #include "settings.h"
 #include "simagent.h"
 
@@ -93,11 +95,8 @@ enum step agent_remove(struct core *c, struct record *agent, struct run *run, st
                 return STEP_WAIT;
         }
         /* its keys, account and register rows go too: the host may register anew with the same key (agent.md 1) */
-        const struct records *keys = world_of_account(c->world, T_credential, agent->account_id);
-        while (agent->account_id && keys->n) {
-                core_delete(c, keys->v[keys->n - 1]);
-                keys = world_of_account(c->world, T_credential, agent->account_id);
-        }
+        agent_keys_drop(c, agent->account_id);
+        agent_accounts_drop(c, agent);
         const char *key = record_str(agent, F_registerKey);
         if (key) {
                 const struct records *l = world_by_str(c->world, T_genericObject, F_key, key);

@@ -4,6 +4,7 @@
  * generation. Everything here may run twice: it looks at record and observation, acts, and waits. */
 #include "applier.h"
 
+#include "agent_instance.h"
 #include "base/log.h"
 #include "engine/place.h"
 #include "settings.h"
@@ -204,6 +205,7 @@ enum step instance_start(struct core *c, struct record *i, struct run *run, stru
                         return start_failed(c, i, ctx, text);
                 }
         }
+        agent_instance_ensure(c, i);
         run->step = STEP_STARTING;
         run->deadline_ms = 0;
         run->attempts = 0;
@@ -356,6 +358,7 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
                                 (void) core_process_start(c, l->v[k], P_instance_stop, NULL, NULL);
         }
         if (now == S_removed) {
+                agent_instance_gone(c, i);
                 struct record *h = host ? world_get(c->world, T_host, host) : NULL;
                 if (h && h->run)
                         core_wake(c, h);

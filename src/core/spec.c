@@ -2,6 +2,7 @@
  * the server decides: name, labels, partners by uuid. The host makes the engine's create body of it. */
 #include "applier.h"
 
+#include "agent_instance.h"
 #include "formats/dockerref.h"
 #include "model/launch.h"
 #include "registry.h"
@@ -206,19 +207,6 @@ static void volumes(struct core *c, const struct record *i, struct json_object *
         }
 }
 
-/* Containers with an account of their own see the server's certificate and are known by their agent (agent.md 9). */
-static void agent_access(const struct record *i, struct json_object *spec, struct json_object *labels) {
-        static const char mount[] = "/var/lib/rancher/etc:/var/lib/rancher/etc:ro";
-        if (!record_int(i, F_agentId))
-                return;
-        char id[24];
-        snprintf(id, sizeof id, "%lld", (long long) record_int(i, F_agentId));
-        json_set_str(labels, "io.rancher.container.agent_id", id);
-        struct json_object *list = list_of(spec, "dataVolumes");
-        if (!has_text(list, mount))
-                json_object_array_add(list, json_object_new_string(mount));
-}
-
 struct text *instance_spec(struct core *c, const struct record *i) {
         struct json_object *conf = record_json(i, F_launchConfigText);
         AUTO(json_free) struct json_object *spec = conf ? json_copy(conf) : json_object_new_object();
@@ -260,7 +248,7 @@ struct text *instance_spec(struct core *c, const struct record *i) {
         search_domains(i, spec, labels);
         links(c, i, spec);
         volumes(c, i, spec);
-        agent_access(i, spec, labels);
+        agent_instance_spec(c, i, spec, labels);
         json_set(spec, "labels", labels);
         int64_t named = record_int_or(i, F_registryCredentialId, json_int(conf, "registryCredentialId", 0));
         struct json_object *auth = registry_auth(c, i->account_id, named, dockerref_from_uuid(json_str(spec, "imageUuid", "")));

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "core/agent_key.h"
 #include "core/secret.h"
 
 enum { ARGON_PASSES = 2, ARGON_BYTES = 19 << 20 };
@@ -46,28 +47,8 @@ static struct record *make(struct core *c, enum type_id kind, int64_t account_id
         return r;
 }
 
-struct record *credential_agent_key_find(struct core *c, int64_t account_id) {
-        const struct records *l = world_of_account(core_world(c), T_credential, account_id);
-        for (size_t i = 0; account_id && i < l->n; i++)
-                if (l->v[i]->state == S_active && is_agent_key(l->v[i]))
-                        return l->v[i];
-        return NULL;
-}
-
-struct record *credential_agent_key(struct core *c, int64_t account_id) {
-        struct record *r = credential_agent_key_find(c, account_id);
-        if (r)
-                return r;
-        char access[ACCESS_KEY_CHARS + 1], secret[SECRET_KEY_CHARS + 1];
-        secret_access_key(access);
-        secret_secret_key(secret);
-        auto_free char *sealed = secret_seal(c, secret);
-        sodium_memzero(secret, sizeof secret);
-        r = make(c, T_credential, account_id, access);
-        core_put_str(c, r, F_kind, "agentApiKey");
-        core_put_str(c, r, F_secretValue, sealed);
-        return r;
-}
+struct record *credential_agent_key_find(struct core *c, int64_t account_id) { return agent_key_find(c, account_id); }
+struct record *credential_agent_key(struct core *c, int64_t account_id) { return agent_key(c, account_id); }
 
 struct record *credential_make_api_key(struct core *c, int64_t account_id, const char *name, const char *access_key, const char *secret_key) {
         struct record *r = make(c, T_apiKey, account_id, access_key);
