@@ -50,7 +50,12 @@ static const struct dr_error_row rows[] = {
         [DR_E_NOT_IMPLEMENTED]      = { "Not Implemented", 501, ENOSYS },
         [DR_E_TIMEOUT]              = { "Timeout", 504, ETIMEDOUT },
         [DR_E_BUSY]                 = { "Busy", 503, EBUSY },
+        [DR_E_MEMBER_FORMAT]        = { "InvalidFormat", 400, EINVAL },
         [DR_E_PROXY_DISABLED]       = { "HostApiProxyDisabled", 501, EOPNOTSUPP },
+        [DR_E_EMPTY_SECRET]         = { "EmptySecret", 422, EINVAL },
+        [DR_E_INVALID_BASE64]       = { "InvalidBase64", 422, EINVAL },
+        [DR_E_SERVER_ADDRESS_USED]  = { "ServerAddressUsed", 400, EEXIST },
+        [DR_E_IN_USE]               = { "InvalidAction", 405, EBUSY },
 };
 _Static_assert(ARRAY_LEN(rows) == DR_CODE_MAX, "one row per code");
 

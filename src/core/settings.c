@@ -11,6 +11,7 @@ const struct setting_def setting_defs[] = {
         { "api.allow.client.override", "false", false },
         { "api.auth.jwt.token.expiry", "57600000", false },
         { "api.auth.local.access.mode", "unrestricted", false },
+        { "api.auth.local.validate.url", "", false },
         { "api.auth.provider.configured", "localauthconfig", false },
         { "api.auth.restrict.concurrent.sessions", "false", false },
         { "api.host", "", true },

@@ -12,7 +12,11 @@ bool access_is_of(const struct api_req *req, const struct type_def *def, const s
 static bool sees_account(struct api_req *req, const struct record *r) {
         if (r->id == req->account_id || (req->caller && r->id == req->caller->id))
                 return true;
-        return r->kind == T_project && !req->project_id && req->caller && api_member_role(req, req->caller, r);
+        if (r->kind != T_project || req->project_id || !req->caller)
+                return false;
+        const char *role = api_member_role(req, req->caller, r);
+        bool on = r->state != S_inactive && r->state != S_deactivating; /* out of use: its owners see it (api.md 2.5) */
+        return role && (on || str_eq(role, "owner"));
 }
 
 static bool own(struct api_req *req, const struct record *r) {

@@ -275,7 +275,7 @@ int api_enter_project(struct api_req *req, struct dr_error *err) {
         }
         struct record *p = by_key ? world_get(api_world(req), T_account, by_key->id) : project_of(req, text);
         text = by_key ? record_name(by_key) : text;
-        bool own = p && req->caller->id == p->id;
+        bool own = p && (req->caller->id == p->id || req->project_id == p->id);         /* its own key, or that of a container in it */
         if (!p || (p->state != S_active && p->state != S_upgrading && p->state != S_updating_active && !req->all_accounts))
                 return dr_fail(err, DR_E_FORBIDDEN, NULL, "there is no active environment \"%.40s\" for this account", text);
         enum role role = req->role;

@@ -47,6 +47,8 @@ struct api_req {
         enum role role;
         bool all_accounts;              /* sees and changes everybody's rows */
         bool may_role;                  /* _role and _plainId count */
+        const char *auth_type;          /* the way in that was taken ("BasicAuth" ...; api.md 2.1); NULL: none. Static storage */
+        struct record *key;             /* the credential or session that was shown; NULL: none. Not after waiting */
 
         /* The answer. */
         int status;
@@ -58,7 +60,7 @@ struct api_req {
         bool failed;
         VEC(struct record *) made;      /* records that exist for this answer only: views, history */
         struct revealed *revealed;      /* fields.c: secrets that this answer may tell */
-        void *state;                    /* of a handler that waits: in the arena */
+        void *state;                    /* of a handler that waits, or between the hooks of a type: in the arena */
 };
 
 /* Reads everything that needs no caller. On failure *err says why: the request can be answered with it. */

@@ -1,9 +1,11 @@
 /* Logins of people (spec api.md 2.4): the secret is hashed off the loop, then the request goes on. */
 #include <sodium.h>
 
+#include "core/settings.h"
 #include "server/api/change.h"
 #include "server/auth/auth.h"
 #include "server/auth/credential.h"
+#include "server/auth/secret_check.h"
 #include "server/auth/session.h"
 #include "types.h"
 
@@ -11,7 +13,8 @@
 struct hashing {
         const struct type_def *def;
         int64_t credential_id;
-        char *secret, *old_secret, *old_hash, *address;
+        char *secret, *old_secret, *old_hash, *address, *check_url;
+        struct dr_error refusal;        /* code 0: none */
         char hash[PASSWORD_HASH_BYTES];
         bool old_fits, made;
 };
@@ -19,7 +22,8 @@ struct hashing {
 static void hash_work(void *arg) {
         struct hashing *h = arg;
         h->old_fits = !h->old_hash || password_matches(h->old_hash, h->old_secret);
-        h->made = h->old_fits && password_hash(h->secret, h->hash);
+        bool good = h->old_fits && (!*h->check_url || secret_check(h->check_url, h->secret, &h->refusal) == 0);
+        h->made = good && password_hash(h->secret, h->hash);
         sodium_memzero(h->secret, strlen(h->secret));
 }
 
@@ -31,15 +35,22 @@ static int check_secret(const char *secret, const char *field, struct dr_error *
         return 0;
 }
 
+static char *check_url(struct api_req *req) { return arena_strdup(&req->arena, setting_get(api_core(req), "api.auth.local.validate.url")); }
+
+static void refuse(struct api_req *req, const struct hashing *h) {
+        struct dr_error err = h->refusal;
+        if (err.code == DR_OK)
+                (void) dr_fail(&err, DR_E_UNAVAILABLE, NULL, "could not hash the password: not enough memory");
+        api_fail(req, &err);
+}
+
 /* ---- POST: hash first, then the general way, which finds the hash in req->state ---- */
 static void create_hashed(struct api_req *req, void *arg) {
         struct hashing *h = arg;
-        struct dr_error err;
         if (!req)
                 return;
         if (!h->made) {
-                (void) dr_fail(&err, DR_E_UNAVAILABLE, NULL, "could not hash the password: not enough memory");
-                api_fail(req, &err);
+                refuse(req, h);
                 return;
         }
         req->state = h;
@@ -58,7 +69,7 @@ int password_post(struct api_req *req, const struct type_def *def, struct dr_err
         if (r < 0)
                 return r;
         struct hashing *h = arena_alloc(&req->arena, sizeof *h);
-        *h = (struct hashing) { .def = def, .secret = arena_strdup(&req->arena, secret) };
+        *h = (struct hashing) { .def = def, .secret = arena_strdup(&req->arena, secret), .check_url = check_url(req) };
         r = auth_work(req, hash_work, create_hashed, h, err);
         return r < 0 ? r : 1;
 }
@@ -91,8 +102,7 @@ static void changed(struct api_req *req, void *arg) {
         } else if (!r) {
                 api_fail_code(req, DR_E_NOT_FOUND, NULL);
         } else if (!h->made) {
-                (void) dr_fail(&err, DR_E_UNAVAILABLE, NULL, "could not hash the password: not enough memory");
-                api_fail(req, &err);
+                refuse(req, h);
         } else {
                 core_put_str(api_core(req), r, F_secretHash, h->hash);
                 session_end_all(api_core(req), r->account_id);
@@ -110,7 +120,8 @@ int password_action(struct api_req *req, struct record *r, const struct action_d
         if (k < 0 || (k = auth_may_try(req, address, err)) < 0)
                 return k;
         struct hashing *h = arena_alloc(&req->arena, sizeof *h);
-        *h = (struct hashing) { .credential_id = r->id, .secret = arena_strdup(&req->arena, new->t->s), .address = (char *) address };
+        *h = (struct hashing) { .credential_id = r->id, .secret = arena_strdup(&req->arena, new->t->s), .address = (char *) address,
+                                .check_url = check_url(req) };
         if (req->role != ROLE_admin && req->role != ROLE_superadmin) {
                 h->old_hash = arena_strdup(&req->arena, str_or(record_str(r, F_secretHash), ""));
                 h->old_secret = arena_strdup(&req->arena, old && old->tag == V_STR ? old->t->s : "");

@@ -21,11 +21,11 @@ static int check_members(struct json_object *members, struct dr_error *err) {
         for (size_t i = 0; i < n; i++) {
                 struct json_object *m = json_object_array_get_idx(members, i);
                 if (!json_str(m, "externalId", NULL) || !json_str(m, "externalIdType", NULL) || !json_str(m, "role", NULL))
-                        return dr_fail(err, DR_E_BAD_REQUEST, "members", "member %zu needs externalId, externalIdType and role", i + 1);
+                        return dr_fail(err, DR_E_MEMBER_FORMAT, "members", "member %zu needs externalId, externalIdType and role", i + 1);
                 owner |= str_eq(json_str(m, "role", ""), "owner");
         }
         if (!owner)
-                return dr_fail(err, DR_E_BAD_REQUEST, "members", "an environment needs an owner");
+                return dr_fail(err, DR_E_MEMBER_FORMAT, "members", "an environment needs an owner");
         return n > MEMBERS_MAX ? dr_fail(err, DR_E_MAX_LIMIT, "members", "an environment has at most %d members", MEMBERS_MAX) : 0;
 }
 
@@ -52,14 +52,60 @@ static void add_member(struct api_req *req, const struct record *project, const 
 }
 
 /* rancher_id members are accounts: "1a7" and "7" are the same. */
+static const char *plain_id(struct json_object *m) {
+        const char *id = json_str(m, "externalId", "");
+        return str_eq(json_str(m, "externalIdType", ""), "rancher_id") && str_starts(id, "1a") ? id + 2 : id;
+}
+
+static bool is_listed(const struct record *r, struct json_object *m) {
+        return str_eq(record_str(r, F_externalId), plain_id(m)) && str_eq(record_str(r, F_externalIdType), json_str(m, "externalIdType", "")) &&
+               str_eq(record_str(r, F_role), json_str(m, "role", ""));
+}
+
+static bool is_there(struct api_req *req, const struct record *project, struct json_object *m) {
+        const struct records *l = world_by_int(api_world(req), T_projectMember, F_projectId, project->id);
+        for (size_t i = 0; i < l->n; i++)
+                if (is_listed(l->v[i], m))
+                        return true;
+        return false;
+}
+
+static bool names(struct json_object *members, const struct record *r) {
+        for (size_t i = 0; i < json_object_array_length(members); i++)
+                if (is_listed(r, json_object_array_get_idx(members, i)))
+                        return true;
+        return false;
+}
+
 static void add_listed(struct api_req *req, const struct record *project, struct json_object *members) {
         for (size_t i = 0; i < json_object_array_length(members); i++) {
                 struct json_object *m = json_object_array_get_idx(members, i);
-                const char *id = json_str(m, "externalId", "");
-                if (str_eq(json_str(m, "externalIdType", ""), "rancher_id") && str_starts(id, "1a"))
-                        id += 2;
-                add_member(req, project, id, json_str(m, "externalIdType", ""), json_str(m, "role", ""), json_str(m, "name", NULL));
+                if (!is_there(req, project, m))
+                        add_member(req, project, plain_id(m), json_str(m, "externalIdType", ""), json_str(m, "role", ""), json_str(m, "name", NULL));
         }
+}
+
+/* Those that stay keep their rows, and with them what they have open. */
+static void drop_others(struct api_req *req, const struct record *project, struct json_object *members) {
+        const struct records *l = world_by_int(api_world(req), T_projectMember, F_projectId, project->id);
+        for (size_t i = l->n; i-- > 0;) {
+                l = world_by_int(api_world(req), T_projectMember, F_projectId, project->id);
+                if (!names(members, l->v[i]))
+                        core_delete(api_core(req), l->v[i]);
+        }
+}
+
+/* Who may set members without being an owner leaves the owners as they are (spec api.md 2.5). */
+static int check_owners(struct api_req *req, const struct record *project, struct json_object *members, struct dr_error *err) {
+        const struct records *l = world_by_int(api_world(req), T_projectMember, F_projectId, project->id);
+        bool same = true;
+        for (size_t i = 0; i < l->n; i++)
+                same &= !str_eq(record_str(l->v[i], F_role), "owner") || names(members, l->v[i]);
+        for (size_t i = 0; i < json_object_array_length(members); i++) {
+                struct json_object *m = json_object_array_get_idx(members, i);
+                same &= !str_eq(json_str(m, "role", ""), "owner") || is_there(req, project, m);
+        }
+        return same || capability(req, project, "owner") ? 0 : dr_fail(err, DR_E_BAD_REQUEST, "members", "only owners change the owners of an environment");
 }
 
 void project_create(struct api_req *req, struct record *r, const struct field_values *values) {
@@ -78,15 +124,6 @@ void project_create(struct api_req *req, struct record *r, const struct field_va
         char id[24];
         snprintf(id, sizeof id, "%lld", (long long) req->caller->id);
         add_member(req, r, id, "rancher_id", "owner", record_name(req->caller));
-}
-
-static void drop_members(struct api_req *req, const struct record *project) {
-        for (;;) {
-                const struct records *l = world_by_int(api_world(req), T_projectMember, F_projectId, project->id);
-                if (!l->n)
-                        return;
-                core_delete(api_core(req), l->v[l->n - 1]);
-        }
 }
 
 /* Tries remove, else deactivate with remove behind it; the answer is a collection with the project (api.md 1.6). */
@@ -118,9 +155,9 @@ int project_action(struct api_req *req, struct record *r, const struct action_de
                 return str_eq(a->name, "delete") ? project_remove(req, r, err) : -ENOSYS;
         struct json_object *members = members_of(in);
         int k = members ? check_members(members, err) : dr_fail(err, DR_E_MISSING_REQUIRED, "members", "members are missing");
-        if (k < 0)
+        if (k < 0 || (k = check_owners(req, r, members, err)) < 0)
                 return k;
-        drop_members(req, r);
+        drop_others(req, r, members);
         add_listed(req, r, members);
         return 0;
 }
