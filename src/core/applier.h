@@ -12,6 +12,8 @@ void host_idle(struct core *c, struct record *host);
 void agent_state_changed(struct core *c, struct record *agent, enum state_id now);
 void host_state_changed(struct core *c, struct record *host, enum state_id old, enum state_id now);
 
+core_handler generic_object_create;             /* pull_task.c */
+
 /* instances.c */
 core_handler instance_create, instance_start, instance_stop, instance_restart, instance_remove, instance_error;
 void instance_idle(struct core *c, struct record *i);

@@ -24,6 +24,7 @@ static const struct core_handler_row rows[] = {
         { P_service_restart, service_restart },
         { P_stack_create, stack_create },
         { P_stack_remove, stack_remove },
+        { P_genericobject_create, generic_object_create },
         { P_account_deactivate, account_deactivate },
         { P_account_remove, account_remove },
 };

@@ -3,6 +3,7 @@
  * A run is part of its record's row, so it is recorded with the state it leads to and resumes after a restart. Handlers are
  * level-triggered: they look, act, and say "not yet" until what they want is there. Times and back-off: api.md 4.3. */
 #include "core-internal.h"
+#include "pull_task.h"
 
 #include "base/log.h"
 #include "formats/json.h"
@@ -265,6 +266,8 @@ void core_run_record(struct core *c, struct record *r) {
 bool core_reply(struct core *c, const char *event, struct json_object *reply) {
         uintptr_t key = (uintptr_t) smap_get(&c->waiting, event);
         struct record *r = key ? key_record(c, (uint64_t) key - 1) : NULL;
+        if (!r && pull_task_reply(c, event, reply))
+                return true;            /* it waits for many at once */
         if (!r || !r->run || !r->run->event || !str_eq(r->run->event->s, event))
                 return false;
         core_dirty(c, r);

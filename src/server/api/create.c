@@ -63,10 +63,10 @@ static bool is_row(const struct type_def *def) {
 /* Types whose rows would promise what nothing does yet: accepting a secret and not sealing it is worse than refusing it. */
 static bool is_later(const struct api_req *req, const struct type_def *def) {
         static const enum type_id later[] = {
-                T_secret, T_certificate, T_registry, T_registryCredential, T_sshKey, T_hostTemplate, T_machine, T_machineDriver, T_virtualMachine,
+                T_sshKey, T_hostTemplate, T_machine, T_machineDriver, T_virtualMachine,
                 T_volume, T_volumeTemplate, T_snapshot, T_backup, T_backupTarget, T_containerEvent, T_externalEvent, T_serviceEvent,
                 T_externalHandler, T_dynamicSchema, T_networkDriverService, T_storageDriverService, T_loadBalancerService,
-                T_kubernetesService, T_kubernetesStack, T_composeService, T_composeProject, T_pullTask, T_projectTemplate, T_accountLink,
+                T_kubernetesService, T_kubernetesStack, T_composeService, T_composeProject, T_projectTemplate, T_accountLink,
         };
         for (size_t i = 0; i < ARRAY_LEN(later); i++)
                 if (type_is_a(req->version, def->id, later[i]))

@@ -9,7 +9,7 @@ static bool is_validation(enum dr_code code) {
         case DR_E_INVALID_DATE_FORMAT: case DR_E_INVALID_REFERENCE: case DR_E_NOT_UNIQUE: case DR_E_MIN_LENGTH: case DR_E_MAX_LENGTH:
         case DR_E_MIN_LIMIT: case DR_E_MAX_LIMIT: case DR_E_INVALID_CHARACTERS: case DR_E_INVALID_ACTION:
         case DR_E_ACTION_NOT_AVAILABLE: case DR_E_INVALID_STATE: case DR_E_PORT_FORMAT: case DR_E_PORT_PUBLIC:
-        case DR_E_PORT_PRIVATE: case DR_E_PORT_PROTOCOL:
+        case DR_E_PORT_PRIVATE: case DR_E_PORT_PROTOCOL: case DR_E_EMPTY_SECRET: case DR_E_INVALID_BASE64:
                 return true;
         default:
                 return false;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "core/secret.h"
 #include "formats/portspec.h"
 #include "model/encode.h"
 #include "model/launch.h"
@@ -227,13 +228,19 @@ static void account_identity(struct api_req *req, const struct record *r, const 
                 jw_string(w, arena_printf(&req->arena, "1i!rancher_id:%s", id_format(req->version, T_account, r->id, id)));
 }
 
+/* Who may read a sealed value again (spec api.md 3: projectadmin, registry passwords and keys of certificates). */
+static bool may_open(const struct api_req *req, const struct record *r, const struct field_def *f) {
+        return req->role == ROLE_projectadmin && !(f->read_on_create_only & BIT(req->role)) && (r->kind == T_registryCredential || r->kind == T_certificate);
+}
+
 static void secret(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
         for (const struct revealed *v = req->revealed; v; v = v->next)
                 if (v->r == r && v->f == (enum field_id) f->id) {
                         jw_string(w, v->value);
                         return;
                 }
-        jw_null(w);
+        auto_free char *open = may_open(req, r, f) ? secret_open(api_core(req), str_or(record_str(r, (enum field_id) f->id), "")) : NULL;
+        jw_string(w, open);
 }
 
 static void registration(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
@@ -279,6 +286,8 @@ static const struct { enum type_id table; enum field_id field; compute_fn *fn; }
         { T_stack, F_healthState, health },
         { T_stack, F_serviceIds, stack_service_ids },
         { T_credential, F_secretValue, secret },
+        { T_secret, F_value, secret },
+        { T_certificate, F_key, secret },
         { T_credential, F_token, registration },
         { T_credential, F_command, registration },
         { T_credential, F_image, registration },

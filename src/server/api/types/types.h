@@ -61,6 +61,17 @@ void task_rows(struct api_req *req, struct record_list *ret);   /* the tasks the
 int process_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int host_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int host_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+int secret_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int registry_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int registry_credential_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int certificate_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int pull_task_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+void secret_create(struct api_req *req, struct record *r, const struct field_values *values);
+void registry_credential_create(struct api_req *req, struct record *r, const struct field_values *values);
+void certificate_create(struct api_req *req, struct record *r, const struct field_values *values);
+void pull_task_create(struct api_req *req, struct record *r, const struct field_values *values);
+int certificate_remove(struct api_req *req, struct record *r, struct dr_error *err);
+int certificate_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 void api_key_create(struct api_req *req, struct record *r, const struct field_values *values);
 int project_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void project_create(struct api_req *req, struct record *r, const struct field_values *values);
