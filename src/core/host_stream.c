@@ -10,13 +10,15 @@ enum {
         CODE_BYTES = 64, MESSAGE_BYTES = 512,
 };
 
+static const char *host_name(const struct record *host) { return *record_name(host) ? record_name(host) : str_or(record_str(host, F_hostname), ""); }
+
 int host_stream_open(struct core *c, const struct record *host, struct host_stream *s, const char *kind, struct json_object *data, struct dr_error *err) {
         struct host_link *l = hosts_link(c, host);
         assert(!s->link && s->ev);
         if (!l)
-                return dr_fail(err, DR_E_UNAVAILABLE, NULL, "host \"%s\" is not connected", record_name(host));
+                return dr_fail(err, DR_E_UNAVAILABLE, NULL, "host \"%s\" is not connected", host_name(host));
         if (!l->ops->stream_open)
-                return dr_fail(err, DR_E_NOT_IMPLEMENTED, NULL, "host \"%s\" has no streams", record_name(host));
+                return dr_fail(err, DR_E_NOT_IMPLEMENTED, NULL, "host \"%s\" has no streams", host_name(host));
         s->link = l;
         s->send_credit = s->receive_credit = HOST_STREAM_WINDOW_BYTES;
         s->passed = 0;

@@ -46,7 +46,7 @@ struct http_call {
         struct sbuf body;
         struct dr_error err;
         int result;
-        bool reused, retried, got_bytes, in_input, cancelled, finished, upload_ended, paused;
+        bool reused, retried, got_bytes, in_input, cancelled, finished, upload_ended, paused, over;
 };
 
 static void call_begin(void *arg);
@@ -197,6 +197,8 @@ void http_call_cancel(struct http_call *c) {
         if (c->finished || c->cancelled)
                 return;
         loop_defer_cancel(c->client->loop, call_begin, c);
+        if (c->spec.over)
+                c->s = dr_take(c->spec.over);           /* not begun yet */
         call_detach(c);
         c->cancelled = true;
         if (c->spec.events->on_cancel)
@@ -339,7 +341,7 @@ static void answered(struct http_call *c, const char *rest, size_t n_rest) {
                         stream_close(s);
                 if (c->cancelled)
                         return;
-        } else if (http_parse_keep_alive(&c->parse) && n_rest == 0 && !s->eof && !s->ssl == !c->url.tls && !stream_queued_bytes(s) &&
+        } else if (!c->over && http_parse_keep_alive(&c->parse) && n_rest == 0 && !s->eof && !s->ssl == !c->url.tls && !stream_queued_bytes(s) &&
                    (!c->spec.upload || c->upload_ended) && !stream_is_closing(s)) {
                 c->s = NULL;
                 if (c->paused)
@@ -498,6 +500,12 @@ static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *res) {
 static void call_begin(void *arg) {
         struct http_call *c = arg;
         c->reused = false;
+        if (c->spec.over) {
+                c->s = dr_take(c->spec.over);
+                set_phase(c, PHASE_CONNECT, c->spec.connect_ms ? c->spec.connect_ms : CONNECT_MS);
+                stream_set_events(c->s, &connecting_events, c);
+                return on_connected(c->s, 0);
+        }
         /* uploads and upgrades cannot be sent twice: never on a connection that may be closing at the other end */
         if (!c->retried && !c->spec.upload && !c->spec.upgrade)
                 c->s = idle_take(c->client, c->key);
@@ -583,6 +591,7 @@ struct http_call *http_call_start(struct http_client *cl, const struct http_call
                 call_free(c);
                 return NULL;
         }
+        c->over = spec->over != NULL;
         c->spec.upgrade = spec->upgrade ? "" : NULL;            /* only whether it was asked for */
         c->key = c->url.unix_path ? dr_xasprintf("unix:%s", c->url.unix_path)
                                   : dr_xasprintf("%s://%s:%u", c->url.tls ? "https" : "http", c->url.host, c->url.port);

@@ -56,6 +56,7 @@ struct http_call_spec {
         const char *upgrade;            /* sends Connection: Upgrade, Upgrade: this; or NULL */
         bool hijack_on_200;             /* old Docker engines answer attach with 200 and speak raw */
         bool retry_any;
+        struct stream *over;            /* the connection to use instead of one to the URL's host: taken when the call starts, not kept for another */
         uint64_t connect_ms;            /* 0: 5 s */
         uint64_t first_byte_ms;         /* 0: 30 s; UINT64_MAX: none */
         uint64_t total_ms;              /* 0: none */

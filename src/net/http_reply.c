@@ -266,10 +266,17 @@ struct ws *http_upgrade_websocket(struct http_request *req, const char *protocol
 }
 
 struct stream *http_upgrade_raw(struct http_request *req, const char *protocol, const struct stream_events *ev, void *arg) {
+        return http_upgrade_raw_with(req, protocol, NULL, 0, ev, arg);
+}
+
+struct stream *http_upgrade_raw_with(struct http_request *req, const char *protocol, const struct http_header *extra, size_t n_extra,
+                                     const struct stream_events *ev, void *arg) {
         struct http_conn *c = ((struct request *) req)->c;
-        auto_sbuf struct sbuf head = SBUF(4096);
+        auto_sbuf struct sbuf head = SBUF(HEAD_OUT_BYTES_MAX);
         sbuf_puts(&head, "HTTP/1.1 101 Switching Protocols\r\n");
         add_header(&head, "Upgrade", protocol);
+        for (size_t i = 0; i < n_extra; i++)
+                add_header(&head, extra[i].name, extra[i].value);
         sbuf_puts(&head, "Connection: Upgrade\r\n\r\n");
         struct stream *s = http_conn_detach(c);
         stream_set_events(s, ev, arg);

@@ -95,6 +95,8 @@ bool http_request_wants_websocket(const struct http_request *req);
 struct ws *http_upgrade_websocket(struct http_request *req, const char *protocol, const struct ws_options *options,
                                   const struct ws_events *ev, void *arg);
 /* 101 with Upgrade: protocol; bytes behind the head are delivered to on_data in a later turn. req is gone afterwards. */
+struct stream *http_upgrade_raw_with(struct http_request *req, const char *protocol, const struct http_header *extra, size_t n_extra,
+                                     const struct stream_events *ev, void *arg);         /* with more headers */
 struct stream *http_upgrade_raw(struct http_request *req, const char *protocol, const struct stream_events *ev, void *arg);
 /* The connection has authenticated itself: it no longer counts against per_address_max. */
 void http_request_trust(struct http_request *req);

@@ -1,6 +1,7 @@
 #include "net/stream-internal.h"
 
 #include <openssl/err.h>
+#include <poll.h>
 
 #include "base/sbuf.h"
 
@@ -480,6 +481,24 @@ int stream_accept(struct stream *s, uv_stream_t *listener, struct tls_ctx *sniff
         return 0;
 }
 
+int stream_pair(struct loop *l, struct stream **ret_a, struct stream **ret_b, struct dr_error *err) {
+        uv_os_sock_t fds[2];
+        struct stream *s[2];
+        int r = uv_socketpair(SOCK_STREAM, 0, fds, UV_NONBLOCK_PIPE, UV_NONBLOCK_PIPE);
+        if (r < 0)
+                return dr_fail(err, uv_to_code(r), NULL, "could not make a pair of sockets: %s", uv_strerror(r));
+        for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+                s[i] = stream_new(l, true);
+                s[i]->ev = &no_events;
+                if (uv_pipe_open(&s[i]->h.pipe, fds[i]) < 0)
+                        abort();        /* a socket that was just made */
+                update_reading(s[i]);
+        }
+        *ret_a = s[0];
+        *ret_b = s[1];
+        return 0;
+}
+
 static void on_connected(uv_connect_t *req, int status) {
         struct connect_req *c = (struct connect_req *) req;
         struct stream *s = (struct stream *) req->handle;
@@ -552,6 +571,10 @@ void stream_set_deadline(struct stream *s, uint64_t at_ms) {
 }
 void stream_set_stall_ms(struct stream *s, uint64_t ms) { s->stall_ms = ms; }
 struct loop *stream_loop(const struct stream *s) { return s->loop; }
+bool stream_is_hung_up(const struct stream *s) {
+        struct pollfd p = { .events = POLLOUT };
+        return s->closing || uv_fileno(&s->h.handle, &p.fd) < 0 || (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR));
+}
 bool stream_is_tls(const struct stream *s) { return s->ssl != NULL; }
 const char *stream_peer(const struct stream *s) { return s->peer; }
 

@@ -34,6 +34,10 @@ void stream_close(struct stream *s);                            /* at once */
 bool stream_is_closing(const struct stream *s);
 void stream_set_deadline(struct stream *s, uint64_t at_ms);     /* loop_now_ms() time; 0: none. Checked every 250 ms */
 void stream_set_stall_ms(struct stream *s, uint64_t ms);        /* closed with -ETIMEDOUT when nothing drains this long; 0: never */
+/* Two connected ends: what is written to one arrives at the other. Set events of both at once. Negative with *err: no descriptors are left. */
+int stream_pair(struct loop *l, struct stream **ret_a, struct stream **ret_b, struct dr_error *err);
 struct loop *stream_loop(const struct stream *s);
+/* After on_eof, of a unix socket: has the peer closed for good, not only its sending side? Asks the kernel. */
+bool stream_is_hung_up(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
 const char *stream_peer(const struct stream *s);                /* address without port; "unix" */

@@ -164,7 +164,9 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
         s->node_files = node_files_new(conf->node_dir);
         s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir, host_tokens_public_pem(s->host_tokens));
         s->sessions = host_sessions_new(s->loop, s->core, s->node_files);
-        s->streams = streams_new(s->core, s->host_tokens);
+        r = streams_new(s->loop, s->core, s->host_tokens, &s->streams, err);
+        if (r < 0)
+                return r;
         s->events = events_new(s->loop, s->core, s->api);
         struct http_server_config http = { .handler = on_request, .error_body = error_body, .arg = s, .per_address_max = PER_ADDRESS_MAX };
         s->http = http_server_new(s->loop, &http);

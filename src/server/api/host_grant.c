@@ -16,6 +16,8 @@ static int check_mode(struct api_req *req, struct dr_error *err) {
         return 0;
 }
 
+static const char *host_name(const struct record *host) { return *record_name(host) ? record_name(host) : str_or(record_str(host, F_hostname), ""); }
+
 int host_grant_check(struct api_req *req, const struct record *host, struct dr_error *err) {
         int r = check_mode(req, err);
         if (r < 0)
@@ -24,10 +26,10 @@ int host_grant_check(struct api_req *req, const struct record *host, struct dr_e
                 return dr_fail(err, DR_E_NOT_FOUND, NULL, "it is on no host");
         api_saw(req, host->seq);
         if (!host_usable(api_core(req), host) && host->state != S_inactive && host->state != S_deactivating && host->state != S_activating)
-                return dr_fail(err, DR_E_UNAVAILABLE, NULL, "host \"%s\" is not active", record_name(host));
+                return dr_fail(err, DR_E_UNAVAILABLE, NULL, "host \"%s\" is not active", host_name(host));
         const struct record *agent = world_get(api_world(req), T_agent, record_int(host, F_agentId));
         if (agent && agent->state != S_active)
-                return dr_fail(err, DR_E_UNAVAILABLE, NULL, "the agent of host \"%s\" is not active", record_name(host));
+                return dr_fail(err, DR_E_UNAVAILABLE, NULL, "the agent of host \"%s\" is not active", host_name(host));
         return 0;
 }
 

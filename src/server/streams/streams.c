@@ -7,6 +7,7 @@
 #include "core/hosts.h"
 #include "formats/json.h"
 #include "frame.h"
+#include "proxy.h"
 #include "targets.h"
 
 enum {
@@ -19,7 +20,7 @@ enum {
 };
 #define END_OF_TRANSMISSION "\x04"
 
-struct streams { struct core *core; struct host_tokens *tokens; struct client *first; size_t n; };
+struct streams { struct core *core; struct proxies *proxies; struct host_tokens *tokens; struct client *first; size_t n; };
 
 struct target { struct host_stream stream; struct client *client; uint32_t unpassed; };
 
@@ -262,12 +263,99 @@ static void join(struct streams *s, struct http_request *req, const struct strea
         open_targets(c, list);
 }
 
+/* ---- HTTP to containers ---- */
+/* The value of the cookie "token"; NULL: none. The caller frees. */
+static char *token_cookie(const struct http_request *req) {
+        for (const char *p = str_or(http_headers_get(&req->headers, "Cookie"), ""); *p;) {
+                p += strspn(p, "; ");
+                size_t n = strcspn(p, ";");
+                if (strncmp(p, "token=", 6) == 0)
+                        return dr_xstrndup(p + 6, n - 6);
+                p += n;
+        }
+        return NULL;
+}
+
+/* What is behind "/v1/container-proxy", with the query but for the token. The caller frees. */
+static char *proxy_target(const struct http_request *req) {
+        auto_sbuf struct sbuf b = SBUF(HTTP_TARGET_BYTES_MAX + 2);
+        const char *p = strchr(req->raw_path + 1, '/');
+        p = p ? strchr(p + 1, '/') : NULL;
+        sbuf_puts(&b, p ? p : "/");
+        bool first = true;
+        for (const char *q = str_or(req->raw_query, ""); *q;) {
+                size_t n = strcspn(q, "&");
+                if (n && strncmp(q, "token=", 6) != 0) {
+                        sbuf_putc(&b, first ? '?' : '&');
+                        sbuf_add(&b, q, n);
+                        first = false;
+                }
+                q += n + (q[n] == '&');
+        }
+        return sbuf_steal(&b);
+}
+
+static void to_login(struct http_request *req) {
+        auto_sbuf struct sbuf to = SBUF(4 * HTTP_TARGET_BYTES_MAX);
+        sbuf_puts(&to, "/login?redirectTo=");
+        http_escape(&to, req->raw_path);
+        struct http_header location = { "Location", sbuf_str(&to) };
+        http_reply(req, 302, &location, 1, NULL, 0);
+}
+
+static void container_proxy(struct streams *s, struct http_request *req) {
+        struct stream_targets list = { 0 };
+        struct json_object *claims = NULL;
+        struct dr_error err;
+        const char *token = token_of(req), *auth = http_headers_get(&req->headers, "Authorization");
+        bool by_header = !http_query_get(&req->query, "token") && *token;
+        auto_free char *cookie = *token ? NULL : token_cookie(req);
+        if (!*token && !cookie) {
+                to_login(req);
+                return;
+        }
+        token = cookie ? cookie : token;
+        int r = host_token_read(s->tokens, token, strlen(token), &claims, &err);
+        if (r == 0)
+                r = stream_proxy_target(s->core, claims, &list, &err);
+        if (r < 0) {
+                log_debug("a proxy is refused", "path", req->raw_path, "reason", err.message, "peer", req->peer, NULL);
+                refuse(req, err.code == DR_E_NOT_FOUND ? 404 : 401, err.code == DR_E_NOT_FOUND ? err.message : "Failed authentication");
+        } else {
+                auto_free char *target = proxy_target(req);
+                proxy_start(s->proxies, req, &(struct proxy_spec) {
+                        .host = list.v[0].host, .data = list.v[0].data, .target = target, .authorization = by_header ? NULL : auth,
+                        .tls = str_eq(json_str(json_get_object(claims, "proxy"), "scheme", "http"), "https"),
+                });
+        }
+        stream_targets_done(&list);
+        json_object_put(claims);
+}
+
+void streams_proxy(struct streams *s, struct http_request *req, const struct record *container, unsigned port, bool tls, const char *target, const char *authorization) {
+        const struct record *host = world_get(core_world(s->core), T_host, record_int(container, F_hostId));
+        char uuid[RECORD_UUID_MAX];
+        if (!host) {
+                refuse(req, 503, "Service unavailable");
+                return;
+        }
+        AUTO(json_free) struct json_object *data = json_object_new_object();
+        json_set_str(data, "container", str_or(record_str(container, F_externalId), ""));
+        json_set_str(data, "uuid", record_uuid(container, uuid));
+        json_set_int(data, "port", port);
+        proxy_start(s->proxies, req, &(struct proxy_spec) { .host = host, .data = data, .tls = tls, .target = target, .authorization = authorization });
+}
+
 bool streams_take(struct streams *s, struct http_request *req) {
         size_t n = req->path.n;
         while (n > 0 && !*req->path.seg[n - 1])
                 n--;
-        bool ours = n >= 2 && n <= 3 && (str_eq(req->path.seg[0], "v1") || str_eq(req->path.seg[0], "v2-beta"));
-        const struct stream_route *route = ours ? stream_route_get(req->path.seg[1]) : NULL;
+        bool ours = n >= 2 && (str_eq(req->path.seg[0], "v1") || str_eq(req->path.seg[0], "v2-beta"));
+        if (ours && str_eq(req->path.seg[1], "container-proxy")) {
+                container_proxy(s, req);
+                return true;
+        }
+        const struct stream_route *route = ours && n <= 3 ? stream_route_get(req->path.seg[1]) : NULL;
         if (!route)
                 return false;
         struct stream_targets list = { 0 };
@@ -290,10 +378,15 @@ bool streams_take(struct streams *s, struct http_request *req) {
         return true;
 }
 
-struct streams *streams_new(struct core *c, struct host_tokens *tokens) {
+int streams_new(struct loop *l, struct core *c, struct host_tokens *tokens, struct streams **ret, struct dr_error *err) {
+        struct proxies *proxies = NULL;
+        int r = proxies_new(l, c, &proxies, err);
+        if (r < 0)
+                return r;
         struct streams *s = dr_xnew(struct streams);
-        *s = (struct streams) { .core = c, .tokens = tokens };
-        return s;
+        *s = (struct streams) { .core = c, .tokens = tokens, .proxies = proxies };
+        *ret = s;
+        return 0;
 }
 
 struct streams *streams_free(struct streams *s) {
@@ -305,6 +398,8 @@ struct streams *streams_free(struct streams *s) {
                 s->first = c->next;
                 c->all = NULL;
         }
+        if (s)
+                proxies_free(s->proxies);
         free(s);
         return NULL;
 }
