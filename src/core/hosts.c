@@ -1,4 +1,4 @@
-#include "hosts.h"
+#include "applier.h"
 
 #include "base/log.h"
 #include "core-internal.h"
@@ -169,6 +169,38 @@ static struct record *physical_host_of(struct core *c, const struct record *agen
         return found;
 }
 
+/* A host that lost its key and registered anew is known by its uuid (agent.md 1): it is the one that is away, not a second one. One that is
+ * connected keeps its row: then two machines have the same uuid. Negative: it is not known yet whether the other one is away. */
+static int returning(struct core *c, const struct record *agent, const char *uuid, struct record **ret, struct dr_error *err) {
+        const struct records *all = world_by_str(c->world, T_host, F_reportedUuid, uuid);
+        for (size_t i = 0; i < all->n; i++) {
+                struct record *h = all->v[i];
+                const struct record *former = agent_of(c, h);
+                if (h->account_id != record_int(agent, F_resourceAccountId) || state_is_gone((enum state_id) h->state) || hosts_connected(c, h))
+                        continue;
+                if (former && former->state == S_active)
+                        return dr_fail(err, DR_E_CONFLICT, "uuid", "a host with this uuid was there a moment ago: connect again when it counts as away");
+                *ret = h;
+        }
+        return 0;
+}
+
+static int take_over(struct core *c, struct record *host, struct record *agent, struct dr_error *err) {
+        struct record *former = agent_of(c, host), *ph = world_get(c->world, T_physicalHost, record_int(host, F_physicalHostId));
+        log_info("a host is back with another key", "name", str_or(record_str(host, F_hostname), ""), "uuid", record_str(host, F_reportedUuid), NULL);
+        core_put_int(c, host, F_agentId, agent->id);
+        core_put_str(c, host, F_agentState, state_name((enum state_id) agent->state));
+        core_clear(c, host, F_removeAfter);
+        if (ph)
+                core_put_int(c, ph, F_agentId, agent->id);
+        const struct records *l = world_by_int(c->world, T_instance, F_hostId, host->id);
+        for (size_t i = 0; i < l->n; i++)
+                core_wake(c, l->v[i]);
+        services_hosts_changed(c, host->account_id);
+        /* The former agent's key is worth nothing any more: without a host it goes once it is inactive. */
+        return former && core_process_allowed(former, P_agent_deactivate) ? core_process_start(c, former, P_agent_deactivate, NULL, err) : 0;
+}
+
 struct record *hosts_report(struct core *c, struct record *agent, struct json_object *o, struct dr_error *err) {
         const char *uuid = json_str(o, "uuid", NULL);
         if (!uuid || !*uuid || strlen(uuid) > 128) {
@@ -180,6 +212,8 @@ struct record *hosts_report(struct core *c, struct record *agent, struct json_ob
         for (size_t i = 0; i < mine->n && !host; i++)
                 if (str_eq(record_str(mine->v[i], F_reportedUuid), uuid))
                         host = mine->v[i];
+        if (!host && (returning(c, agent, uuid, &host, err) < 0 || (host && take_over(c, host, agent, err) < 0)))
+                return NULL;
         if (host) {
                 update_host(c, host, o);
                 return host;

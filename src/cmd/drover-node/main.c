@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "node/agent/agent.h"
 #include "node/agent/supervise.h"
+#include "node/agent/upgrade.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ static void fill(const struct opts *o, struct agent_config *cfg) {
                 .scheduler_ips = getenv("CATTLE_SCHEDULER_IPS"), .scheduler_require_any = getenv("CATTLE_SCHEDULER_REQUIRE_ANY"),
                 .docker_uuid = getenv("CATTLE_DOCKER_UUID"), .physical_uuid = getenv("CATTLE_PHYSICAL_HOST_UUID"), .agent_image = getenv("RANCHER_AGENT_IMAGE"),
                 .memory_override = getenv("CATTLE_MEMORY_OVERRIDE"), .milli_cpu_override = getenv("CATTLE_MILLI_CPU_OVERRIDE"),
-                .local_storage_mb_override = getenv("CATTLE_LOCAL_STORAGE_MB_OVERRIDE"),
+                .local_storage_mb_override = getenv("CATTLE_LOCAL_STORAGE_MB_OVERRIDE"), .upgrades = opts_bool(o, "upgrades"),
         };
 }
 
@@ -43,9 +44,10 @@ static int run_agent(const struct opts *o, void *context) {
         loop_run(l);
         signal_watch_free(term);                        /* a second signal ends at once */
         signal_watch_free(interrupt);
+        bool upgrade = agent_wants_upgrade(a);
         agent_free(a);
         loop_run(l);                                    /* the goodbye to the server, at most 2 s */
-        return 0;
+        return upgrade && upgrade_try(cfg.state_dir, (uint64_t) opts_int(o, "upgrade-trial"), context) < 0;
 }
 
 static int run_register(const struct opts *o, void *context) {
@@ -107,6 +109,8 @@ static const struct opt_row rows[] = {
         { .name = "docker-socket", .arg = "PATH", .env = "DOCKER_HOST", .type = OPT_PATH, .dflt = "/var/run/docker.sock", .help = "socket of the Docker engine" },
         { .name = "ca-file", .arg = "FILE", .type = OPT_PATH, .help = "certificate authority of an https server; /var/lib/rancher/etc/ssl/ca.crt when it exists" },
         { .name = "agent-ip", .arg = "ADDRESS", .type = OPT_STRING, .env = "CATTLE_AGENT_IP", .help = "address of this host to report; found by itself when not given" },
+        { .name = "upgrades", .type = OPT_FLAG, .help = "the server may replace this program by its own (set where the join command installed it)" },
+        { .name = "upgrade-trial", .type = OPT_DURATION, .dflt = "1m", .min = 1000, .max = 600000, .flags = OPT_HIDDEN, .help = "how long such a program has to connect before it is taken back" },
         { .name = "hostname", .arg = "NAME", .type = OPT_STRING, .env = "CATTLE_HOSTNAME", .help = "name of this host to report; found by itself when not given" },
         { .name = "host-labels", .arg = "LABELS", .type = OPT_STRING, .env = "CATTLE_HOST_LABELS", .help = "labels that a new host gets, as k=v&k2=v2" },
 };
@@ -149,5 +153,5 @@ int main(int argc, char **argv) {
                 return 0;
         }
         log_init((enum log_level) opts_enum(o, "log-level"), (enum log_format) opts_enum(o, "log-format"), "drover-node");
-        return opts_command(o)->run(o, NULL);
+        return opts_command(o)->run(o, args);
 }

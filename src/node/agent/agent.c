@@ -4,10 +4,12 @@
 #include "base/rng.h"
 #include "node/agent/hostinfo.h"
 #include "node/agent/identity.h"
+#include "node/agent/images.h"
 #include "node/agent/register.h"
 #include "node/agent/requests.h"
 #include "node/agent/session.h"
 #include "node/agent/units.h"
+#include "node/agent/upgrade.h"
 #include "node/streams/channel.h"
 
 #include <inttypes.h>
@@ -19,29 +21,31 @@ static const char default_ca_file[] = "/var/lib/rancher/etc/ssl/ca.crt";
 static const char status_file[] = "agent.status";
 
 /* Lookups that may block, done on a pool thread. Owned by the work until it is done. */
-struct lookup { struct agent *agent; char *server; unsigned port; char *hostname, *address; };
+struct lookup { struct agent *agent; char *server; unsigned port; char *state_dir; char *hostname, *address, *host_key; };
 
 struct agent {
         struct loop *loop;
         struct agent_config cfg;
         struct identity identity;
         struct node_state *state;
-        char *state_path, *status_path, *base_url;
+        char *state_path, *status_path, *images_path, *base_url;
         struct http_client *http;
         struct docker *docker;
         struct units *units;
         struct requests *requests;
         struct channels *channels;
+        struct images *images;
+        struct upgrade *upgrade;
         struct registration *registration;
         struct session *session;
         struct timer *refresh, *first_facts;
         struct docker_call *info_call;
         struct lookup *lookup;          /* running */
-        char *hostname, *address;       /* found by lookup */
+        char *hostname, *address, *host_key;    /* found by lookup */
         struct hostinfo hostinfo;
         json_object *engine_info;       /* what is needed of GET /info */
         uint64_t saved_rev, host_hash;
-        bool looked_up, started;
+        bool looked_up, started, upgrading;
         char boot[17], host_id[64];
         char **search;
         const char *proxies[PROXIES_MAX + 1];
@@ -79,6 +83,7 @@ static void make_host(struct agent *a, struct sbuf *out) {
                 .engine_info = a->engine_info, .engine_version = v->version, .engine_build = v->build, .host_labels = c->host_labels,
                 .scheduler_ips = c->scheduler_ips, .scheduler_require_any = c->scheduler_require_any, .agent_image = c->agent_image,
                 .memory_override = c->memory_override, .milli_cpu_override = c->milli_cpu_override, .local_storage_mb_override = c->local_storage_mb_override,
+                .host_key = a->host_key, .node_sha256 = a->upgrade ? upgrade_own_sha256(a->upgrade) : "", .upgrade_error = a->upgrade ? upgrade_error(a->upgrade) : "",
         };
         sbuf_putc(out, '{');
         add(out, "uuid", a->identity.docker_uuid);
@@ -137,6 +142,7 @@ static void on_info(struct docker_call *c, int result, int status, const char *b
                         if (jv_get(o, keys[i]))
                                 json_object_object_add(a->engine_info, keys[i], json_object_get(jv_get(o, keys[i])));
                 units_set_engine_facts(a->units, jv_str(a->engine_info, "DockerRootDir"), NULL, str_eq(jv_str(a->engine_info, "CgroupVersion"), "2") ? 2 : 1);
+                images_set_root(a->images, jv_str(a->engine_info, "DockerRootDir"));
         }
         facts_are_there(a);
 }
@@ -152,6 +158,7 @@ static void lookup_work(void *arg) {
         struct lookup *k = arg;
         k->hostname = hostinfo_hostname();
         k->address = hostinfo_address(k->server, k->port);
+        k->host_key = hostinfo_host_key(k->state_dir);
 }
 
 static void lookup_done(void *arg) {
@@ -162,11 +169,17 @@ static void lookup_done(void *arg) {
                 free(a->address);
                 a->hostname = dr_take(k->hostname);
                 a->address = dr_take(k->address);
+                if (k->host_key) {
+                        free(a->host_key);
+                        a->host_key = dr_take(k->host_key);
+                }
                 a->lookup = NULL;
                 a->looked_up = true;
                 facts_are_there(a);
         }
         free(k->server);
+        free(k->state_dir);
+        free(k->host_key);
         free(k->hostname);
         free(k->address);
         free(k);
@@ -179,6 +192,7 @@ static void look_up(struct agent *a) {
         struct lookup *k = dr_xnew(struct lookup);
         k->agent = a;
         k->server = dr_xstrdup(url.host);
+        k->state_dir = dr_xstrdup(a->cfg.state_dir);
         k->port = url.port;
         http_url_done(&url);
         a->lookup = k;
@@ -200,6 +214,7 @@ static void on_engine_connected(void *arg) {
         struct agent *a = arg;
         ask_info(a);
         units_engine_connected(a->units);
+        images_engine_connected(a->images);
         channels_engine_connected(a->channels);
 }
 static void on_engine_event(const struct docker_event *e, void *arg) {
@@ -232,7 +247,10 @@ static void on_saved(void *arg) {
         if (a->saved_rev != a->state->rev)              /* a `desired` that could not be written when it came */
                 obey(a);
 }
-static void on_pulled(const char *image, void *arg) { log_info("image is here", "image", image, NULL); }
+static void on_pulled(const char *image, void *arg) {
+        log_info("image is here", "image", image, NULL);
+        images_pulled(((struct agent *) arg)->images, image);
+}
 static const struct units_events units_events = { on_observed, on_saved, on_pulled };
 
 /* Session ---------------------------------------------------------------------------------------------------------- */
@@ -254,8 +272,28 @@ static int check_epoch(struct agent *a, const struct server_message *m, struct d
         return m->kind == SERVER_DESIRED ? 0 : state_save(a->state, a->state_path, err);
 }
 
+static void take_settings(struct agent *a, const struct server_message *m) {
+        images_set_policy(a->images, m->images);
+        if (a->upgrade)
+                upgrade_want(a->upgrade, m->node_sha256, false);
+}
+
+static void on_upgrade_asked(const char *sha256, void *arg) {
+        struct agent *a = arg;
+        if (a->upgrade)
+                upgrade_want(a->upgrade, sha256, true);
+}
+static void on_upgrade_ready(void *arg) {
+        struct agent *a = arg;
+        a->upgrading = true;
+        loop_stop(a->loop);
+}
+static void on_upgrade_facts(void *arg) { send_host(arg); }
+bool agent_wants_upgrade(const struct agent *a) { return a->upgrading; }
+
 static int take_hello(struct agent *a, const struct server_message *m, struct dr_error *err) {
         snprintf(a->host_id, sizeof a->host_id, "%s", m->host_id);
+        take_settings(a, m);
         if (a->state->project && *m->project && !str_eq(a->state->project, m->project)) {
                 log_warning("this host is in another environment now; what was desired before is dropped", "before", a->state->project, "now", m->project, NULL);
                 state_clear(a->state);
@@ -314,6 +352,7 @@ static int on_message(struct server_message *m, struct dr_error *err, void *arg)
         case SERVER_DESIRED: return take_desired(a, m, err);
         case SERVER_REQUEST: return requests_take(a->requests, m), 0;
         case SERVER_STREAM:  return channels_open(a->channels, m->stream, m->stream_kind, m->data, err);
+        case SERVER_SETTINGS: return take_settings(a, m), 0;
         case SERVER_BYE:     return take_bye(a, m);
         default:             return 0;
         }
@@ -328,6 +367,8 @@ static void on_session_state(bool ready, bool refused, const char *why, void *ar
         a->host_hash = 0;
         if (!a->identity.removed)
                 write_status(a, ready ? "connected" : refused ? "refused" : "connecting", why);
+        if (!ready)
+                images_set_policy(a->images, NULL);     /* nothing is removed without a server */
         units_set_server(a->units, ready);
 }
 
@@ -350,6 +391,9 @@ static void connect_server(struct agent *a) {
                 a->saved_rev = 0;
         }
         entry_set_text(&a->state->owner, a->identity.access_key);
+        a->upgrade = upgrade_new(&(struct upgrade_config) { .loop = a->loop, .http = a->http, .base_url = a->base_url, .access_key = a->identity.access_key,
+                .secret_key = a->identity.secret_key, .state_dir = a->cfg.state_dir, .allowed = a->cfg.upgrades && !upgrade_is_trial(),
+                .on_ready = on_upgrade_ready, .on_facts = on_upgrade_facts, .arg = a });
         a->session = session_new(&(struct session_config) { .loop = a->loop, .http = a->http, .url = a->base_url, .access_key = a->identity.access_key,
                                                             .secret_key = a->identity.secret_key, .low_bytes = OUT_LOW_BYTES, .events = &session_events, .arg = a });
         session_start(a->session);
@@ -441,9 +485,11 @@ int agent_new(struct loop *l, const struct agent_config *cfg, struct agent **ret
         a->saved_rev = a->state->rev;
         a->units = units_new(&(struct units_config) { .loop = l, .docker = a->docker, .state = a->state, .state_path = a->state_path,
                 .host_search = (const char *const *) a->search, .proxy_env = a->proxies, .api_url = cfg->url, .events = &units_events, .arg = a });
-        a->requests = requests_new(&(struct requests_config) { .loop = l, .docker = a->docker, .send = send_reply, .on_pulled = on_pulled, .arg = a });
+        a->requests = requests_new(&(struct requests_config) { .loop = l, .docker = a->docker, .send = send_reply, .on_pulled = on_pulled, .on_upgrade = on_upgrade_asked, .arg = a });
         a->channels = channels_new(&(struct channels_config) { .loop = l, .docker = a->docker, .send = send_frame, .queued_bytes = session_queue,
                 .project = get_project, .arg = a });
+        a->images_path = dr_xasprintf("%s/drover-images.json", cfg->state_dir);
+        a->images = images_new(&(struct images_config) { .loop = l, .docker = a->docker, .state = a->state, .path = a->images_path });
         write_status(a, "starting", "");
         docker_start(a->docker);
         look_up(a);
@@ -459,10 +505,12 @@ struct agent *agent_free(struct agent *a) {
         if (a->units && !a->identity.removed)   /* "removed" stays told; or a join is under way and waits for the next agent's word */
                 write_status(a, "stopped", "the agent was stopped");
         registration_free(a->registration);
+        upgrade_free(a->upgrade);
         session_free(a->session);
         channels_free(a->channels);
         requests_free(a->requests);
         units_free(a->units);
+        images_free(a->images);
         if (a->info_call)
                 docker_call_cancel(a->info_call);
         docker_free(a->docker);
@@ -480,6 +528,8 @@ struct agent *agent_free(struct agent *a) {
         free(a->search);
         free(a->hostname);
         free(a->address);
+        free(a->host_key);
+        free(a->images_path);
         free(a->state_path);
         free(a->status_path);
         free(a->base_url);

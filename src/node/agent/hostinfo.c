@@ -1,7 +1,9 @@
 #include "hostinfo.h"
 
 #include "base/parse.h"
+#include "base/log.h"
 #include "net/http.h"
+#include "net/rsa.h"
 #include "node/agent/state.h"
 
 #include <arpa/inet.h>
@@ -13,7 +15,7 @@
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 
-enum { PROC_BYTES_MAX = 4 << 20, MOUNTS_MAX = 64, CPUS_MAX = 4096 };
+enum { PROC_BYTES_MAX = 4 << 20, MOUNTS_MAX = 64, CPUS_MAX = 4096, KEY_BYTES_MAX = 8192 };
 
 void hostinfo_done(struct hostinfo *h) {
         free(h->cpus);
@@ -230,6 +232,14 @@ void hostinfo_format(struct hostinfo *h, const struct hostinfo_input *in, struct
         json_object_object_add(info, "diskInfo", disk_info(in));
         json_object_object_add(info, "iopsInfo", json_object_new_object());
         json_object_object_add(info, "cloudProvider", NULL);
+        json_object *key = json_object_new_object(), *agent = json_object_new_object();
+        add_text(key, "data", str_or(in->host_key, ""));
+        json_object_object_add(info, "hostKey", key);
+        add_text(agent, "version", DROVER_VERSION);
+        add_text(agent, "sha256", str_or(in->node_sha256, ""));
+        if (in->upgrade_error && *in->upgrade_error)
+                add_text(agent, "upgradeError", in->upgrade_error);
+        json_object_object_add(info, "agentInfo", agent);       /* not upstream's: which program runs, and why not the server's */
         const char *root = jv_str(in->engine_info, "DockerRootDir");
         struct statvfs v = { 0 };
         int64_t storage_mb = statvfs(*root ? root : "/", &v) == 0 ? (int64_t) (v.f_bavail * (v.f_frsize ? v.f_frsize : v.f_bsize) >> 20) : 0;
@@ -278,6 +288,32 @@ char *hostinfo_hostname(void) {
         if (found)
                 freeaddrinfo(found);
         return full ? full : dr_xstrdup(name);
+}
+
+char *hostinfo_host_key(const char *dir) {
+        auto_free char *path = dr_xasprintf("%s/.host_key", dir), *text = NULL;
+        AUTO(rsa_key_free) struct rsa_key *key = NULL;
+        struct dr_error err;
+        size_t len;
+        if (file_read(path, KEY_BYTES_MAX, &text, &len, NULL) < 0 || rsa_key_read(text, &key, &err) < 0) {
+                if (rsa_key_make(&key, &err) < 0)
+                        return NULL;
+                auto_free char *private = rsa_key_private_pem(key);
+                if (file_replace(path, private, strlen(private), 0600, &err) < 0)
+                        log_warning("the host's key could not be written", "reason", err.message, NULL);
+                explicit_bzero(private, strlen(private));
+        }
+        if (text)
+                explicit_bzero(text, strlen(text));
+        auto_free char *pem = rsa_key_public_pem(key);
+        auto_sbuf struct sbuf out = SBUF(KEY_BYTES_MAX);
+        for (const char *p = pem, *at; p && *p; p = at ? at + strlen("PUBLIC KEY") : NULL) {
+                at = strstr(p, "PUBLIC KEY");
+                sbuf_add(&out, p, at ? (size_t) (at - p) : strlen(p));
+                if (at)
+                        sbuf_puts(&out, "RSA PUBLIC KEY");
+        }
+        return sbuf_steal(&out);
 }
 
 static bool is_loopback(const struct sockaddr *a) {

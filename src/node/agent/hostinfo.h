@@ -19,6 +19,8 @@ struct hostinfo_input {
         const char *host_labels;        /* CATTLE_HOST_LABELS: k=v&k2=v2 */
         const char *scheduler_ips, *scheduler_require_any;      /* create labels; NULL or "": none */
         const char *agent_image;        /* NULL or "": none */
+        const char *host_key;           /* PEM public key; NULL: none yet */
+        const char *node_sha256, *upgrade_error;        /* of this program; NULL or "": not known, none */
         const char *memory_override, *milli_cpu_override, *local_storage_mb_override;   /* unparsable: ignored */
 };
 /* Writes the keys "labels", "createLabels", "info", "memory", "milliCpu", "localStorageMb" of a host message as
@@ -34,6 +36,9 @@ void hostinfo_two_part(const char *version, char *buf, size_t n);
 char **hostinfo_search_domains(const char *text);
 /* gethostname, with the domain when the resolver knows it ("hostname -f"). May block: not on the loop. Caller frees. */
 char *hostinfo_hostname(void);
+/* The public key of this host, PEM with the header that clients know ("RSA PUBLIC KEY" around a PKIX body, agent.md 7). The pair is made once and
+ * kept in dir. Slow the first time: not on the loop. NULL when it cannot be made. Caller frees. */
+char *hostinfo_host_key(const char *dir);
 /* The address this host has towards server (a name or address): the source address of the route to it; a loopback or none is replaced by the
  * first other IPv4 address of an interface. "" when there is none. May block: not on the loop. Caller frees. */
 char *hostinfo_address(const char *server, unsigned port);

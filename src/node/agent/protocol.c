@@ -6,7 +6,7 @@
 enum { HEARTBEAT_MS = 5000, HEARTBEAT_MS_MIN = 100, HEARTBEAT_MS_MAX = 600000, STOP_TIMEOUT_S = 10, STOP_TIMEOUT_S_MAX = 86400 };
 
 static const struct { const char *t; enum server_kind kind; } kinds[] = {
-        { "hello", SERVER_HELLO }, { "desired", SERVER_DESIRED }, { "request", SERVER_REQUEST }, { "stream", SERVER_STREAM }, { "bye", SERVER_BYE },
+        { "hello", SERVER_HELLO }, { "desired", SERVER_DESIRED }, { "request", SERVER_REQUEST }, { "stream", SERVER_STREAM }, { "settings", SERVER_SETTINGS }, { "bye", SERVER_BYE },
 };
 
 static uint64_t u64(json_object *o, const char *key) {
@@ -34,6 +34,8 @@ int server_message_parse(const char *buf, size_t len, struct server_message *ret
                 m.heartbeat_ms = HEARTBEAT_MS;
         m.host_id = jv_str(o, "hostId");
         m.project = jv_str(o, "projectUuid");
+        m.node_sha256 = jv_str(o, "nodeSha256");
+        m.images = jv_obj(o, "images");
         m.id = jv_str(o, "id");
         m.stream = u64(o, "id");
         m.stream_kind = jv_str(o, "kind");

@@ -5,7 +5,7 @@
 
 enum { PROTOCOL_VERSION = 1, PROTOCOL_BYTES_MAX = 8 << 20 };
 
-enum server_kind { SERVER_OTHER, SERVER_HELLO, SERVER_DESIRED, SERVER_REQUEST, SERVER_STREAM, SERVER_BYE };
+enum server_kind { SERVER_OTHER, SERVER_HELLO, SERVER_DESIRED, SERVER_REQUEST, SERVER_STREAM, SERVER_SETTINGS, SERVER_BYE };
 
 struct server_message {
         enum server_kind kind;
@@ -15,6 +15,8 @@ struct server_message {
         json_object *containers;        /* desired: a list, may be NULL */
         uint64_t heartbeat_ms;          /* hello; 5000 unless 100 to 600000 is said */
         const char *host_id, *project;  /* hello */
+        const char *node_sha256;        /* hello, settings; "": no upgrade is wanted */
+        json_object *images;            /* hello, settings: the policy for unused images; may be NULL */
         const char *id, *name;          /* request */
         json_object *data;              /* request, stream; may be NULL */
         uint64_t stream;                /* stream: its number, 0 when none is said */

@@ -261,8 +261,15 @@ static void take_image_remove(struct request *q, json_object *data) {
         start(q, &(struct docker_request) { .method = "DELETE", .path = path.data, .total_ms = CALL_MS, .done = on_removed, .arg = q });
 }
 
+static void take_upgrade(struct request *q, json_object *data) {
+        auto_free char *sha256 = dr_xstrdup(jv_str(data, "sha256"));
+        const struct requests_config cfg = q->all->cfg;
+        reply(q, "{}");
+        cfg.on_upgrade(sha256, cfg.arg);
+}
+
 static const struct { const char *name; void (*take)(struct request *q, json_object *data); } table[] = {
-        { "container.inspect", take_inspect }, { "container.pull", take_pull }, { "image.remove", take_image_remove },
+        { "container.inspect", take_inspect }, { "container.pull", take_pull }, { "image.remove", take_image_remove }, { "node.upgrade", take_upgrade },
 };
 
 static void on_deadline(void *arg) {

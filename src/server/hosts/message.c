@@ -125,6 +125,15 @@ static void begin(struct jw *w, const char *t, uint64_t epoch) {
         jw_uint(w, epoch);
 }
 
+static void put_settings(struct jw *w, const char *node_sha256, const char *images) {
+        jw_kstring(w, "nodeSha256", str_or(node_sha256, ""));
+        jw_key(w, "images");
+        if (images)
+                jw_raw(w, images, strlen(images));
+        else
+                jw_null(w);
+}
+
 void host_hello_write(const struct host_hello *h, struct sbuf *out) {
         struct jw w = JW(out, 0);
         begin(&w, "hello", h->epoch);
@@ -133,7 +142,14 @@ void host_hello_write(const struct host_hello *h, struct sbuf *out) {
         jw_kstring(&w, "hostId", h->host_id);
         jw_kstring(&w, "projectUuid", h->project_uuid);
         jw_kstring(&w, "serverVersion", h->server_version);
-        jw_kstring(&w, "nodeSha256", str_or(h->node_sha256, ""));
+        put_settings(&w, h->node_sha256, h->images);
+        jw_end(&w);
+}
+
+void host_settings_write(uint64_t epoch, const char *node_sha256, const char *images, struct sbuf *out) {
+        struct jw w = JW(out, 0);
+        begin(&w, "settings", epoch);
+        put_settings(&w, node_sha256, images);
         jw_end(&w);
 }
 

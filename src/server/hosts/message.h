@@ -30,9 +30,12 @@ struct sbuf;
 struct host_hello {
         uint64_t epoch, heartbeat_ms;
         const char *host_id, *project_uuid, *server_version;
-        const char *node_sha256;                /* NULL: no program to serve */
+        const char *node_sha256;                /* NULL: no program to serve, or hosts are not to be upgraded */
+        const char *images;                     /* JSON: the policy for unused images */
 };
 void host_hello_write(const struct host_hello *h, struct sbuf *out);
+/* The same two, when they changed since hello. */
+void host_settings_write(uint64_t epoch, const char *node_sha256, const char *images, struct sbuf *out);
 void host_desired_write(uint64_t epoch, uint64_t rev, bool full, const struct desired *entries, size_t n, struct sbuf *out);
 void host_request_write(uint64_t epoch, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms, struct sbuf *out);
 void host_stream_write(uint64_t epoch, uint32_t id, const char *kind, struct json_object *data, struct sbuf *out);

@@ -6,6 +6,7 @@
 #include "core/settings.h"
 #include "formats/json.h"
 #include "message.h"
+#include "policy.h"
 #include "model/ids.h"
 #include "server/auth/auth.h"
 
@@ -23,6 +24,7 @@ struct session {
         struct ws *ws;                  /* NULL: closed, kept for answers that wait for their commit */
         struct timer *hello_timer;
         int64_t agent_id, host_id;      /* host_id 0: no hello yet */
+        uint64_t settings_told;         /* hash; 0: hello was not answered yet */
         bool attached;
         struct map streams;             /* id -> struct host_stream */
         uint32_t last_stream;           /* ids are never used again */
@@ -191,6 +193,30 @@ static struct record *agent_of(struct session *s) {
         return a && a->state != S_removing && a->state != S_removed ? a : NULL;
 }
 
+/* NULL: hosts are not to be upgraded, or there is nothing to serve. */
+static const char *node_sha256(struct session *s) { return policy_upgrades(s->all->core) ? node_files_sha256(s->all->files) : NULL; }
+
+static uint64_t settings_hash(const char *sha256, const char *images) {
+        return hash_bytes(images, strlen(images)) ^ (sha256 ? hash_bytes(sha256, strlen(sha256)) : 0);
+}
+
+/* With each heartbeat: what the settings or the host's labels say now, when it is not what was told. */
+static void tell_settings(struct session *s) {
+        struct core *c = s->all->core;
+        const struct record *host = world_get(core_world(c), T_host, s->host_id);
+        if (!host || !s->settings_told)
+                return;
+        const char *sha256 = node_sha256(s);
+        auto_free char *images = policy_images(c, host);
+        uint64_t hash = settings_hash(sha256, images);
+        if (hash == s->settings_told)
+                return;
+        s->settings_told = hash;
+        auto_sbuf struct sbuf out = SBUF(4096);
+        host_settings_write(core_epoch(c), sha256, images, &out);
+        send(s, &out);
+}
+
 static void release_hello(void *arg, int result) {
         struct session *s = arg;
         s->pending--;
@@ -201,12 +227,14 @@ static void release_hello(void *arg, int result) {
                 struct core *c = s->all->core;
                 const struct record *project = world_get(core_world(c), T_account, host->account_id);
                 char id[ID_TEXT_MAX], uuid[RECORD_UUID_MAX];
+                auto_free char *images = policy_images(c, host);
                 struct host_hello h = {
                         .epoch = core_epoch(c), .heartbeat_ms = (uint64_t) setting_int(c, "drover.host.heartbeat.millis"),
                         .host_id = id_format(API_V2_BETA, T_host, host->id, id), .project_uuid = project ? record_uuid(project, uuid) : "",
-                        .server_version = DROVER_VERSION, .node_sha256 = node_files_sha256(s->all->files),
+                        .server_version = DROVER_VERSION, .node_sha256 = node_sha256(s), .images = images,
                 };
                 auto_sbuf struct sbuf out = SBUF(4096);
+                s->settings_told = settings_hash(h.node_sha256, images);
                 host_hello_write(&h, &out);
                 send(s, &out);
         }
@@ -300,9 +328,10 @@ static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, v
                 hosts_heard(c, &s->link);
                 switch (m.kind) {
                 case HOST_HOST:     on_host(s, &m); break;
+                case HOST_HEARTBEAT: tell_settings(s); break;
                 case HOST_OBSERVED: hosts_observed(c, &s->link, m.observed, m.n_observed, m.full); break;
                 case HOST_REPLY:    on_reply(s, &m); break;
-                default:            break;      /* heartbeat, progress: heard */
+                default:            break;      /* progress: heard */
                 }
         }
         host_message_done(&m);

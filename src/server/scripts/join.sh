@@ -148,6 +148,7 @@ write_conf() {
         printf 'token = %s\n' "$(quoted "$TOKEN")"
         printf 'state-dir = %s\n' "$(quoted "$STATE")"
         printf 'docker-socket = %s\n' "$(quoted "$SOCKET")"
+        printf 'upgrades = true\n'
         [ -z "$CA_FILE" ] || printf 'ca-file = %s\n' "$(quoted "$CA_FILE")"
         [ -z "${CATTLE_AGENT_IP:-}" ] || printf 'agent-ip = %s\n' "$(quoted "$CATTLE_AGENT_IP")"
         [ -z "${CATTLE_HOST_LABELS:-}" ] || printf 'host-labels = %s\n' "$(quoted "$CATTLE_HOST_LABELS")"
