@@ -16,6 +16,7 @@ core_handler generic_object_create;             /* pull_task.c */
 
 /* instances.c */
 core_handler instance_create, instance_start, instance_stop, instance_restart, instance_remove, instance_error;
+enum step instance_ask_labels(struct core *c, struct record *i, struct run *run, struct step_ctx *ctx);         /* instance_labels.c */
 void instance_idle(struct core *c, struct record *i);
 void instance_state_changed(struct core *c, struct record *i, enum state_id old, enum state_id now);
 

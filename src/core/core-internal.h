@@ -1,6 +1,7 @@
 /* core-internal.h: what the files of src/core share. */
 #pragma once
 #include "base/sbuf.h"
+#include "agent_event.h"
 #include "core.h"
 
 struct output { core_release_fn *release; void *arg; };
@@ -53,6 +54,8 @@ struct core {
         VEC(struct change_listener) listeners;
         struct core_stats stats;
         struct hosts *hosts;            /* hosts.c */
+        agent_event_fn *agent_event;    /* agent_event.c; NULL: nobody can be asked */
+        void *agent_event_arg;
 };
 
 static inline uint64_t record_key(const struct record *r) { return (uint64_t) r->type << 48 | (uint64_t) r->id; }

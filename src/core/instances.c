@@ -56,9 +56,9 @@ void instance_destroy(struct core *c, struct record *i) {
 }
 
 enum step instance_create(struct core *c, struct record *i, struct run *run, struct step_ctx *ctx) {
-        (void) c;
-        (void) run;
-        (void) ctx;
+        enum step labels = instance_ask_labels(c, i, run, ctx);
+        if (labels != STEP_DONE)
+                return labels;
         return record_int_or(i, F_startOnCreate, 1) ? STEP_DELEGATE : STEP_DONE;
 }
 

@@ -248,6 +248,20 @@ static void make_all(struct api_req *req, const struct view *v, const struct rec
                 make(req, v, l->v[i], ret);
 }
 
+void view_rows_of(struct api_req *req, enum type_id table, const struct record *src, struct record_list *ret) {
+        for (size_t i = 0; i < ARRAY_LEN(views); i++) {
+                if (views[i].type != table || views[i].source != (enum type_id) src->type)
+                        continue;
+                size_t from = ret->n;
+                struct maker m = { .req = req, .src = src, .view = &views[i], .ret = ret };
+                views[i].make(&m);
+                for (size_t k = from; is_gone(src) && k < ret->n; k++) {
+                        ret->v[k]->state = S_removed;
+                        ret->v[k]->removed_ms = src->removed_ms;
+                }
+        }
+}
+
 static int by_id(const void *a, const void *b) {
         int64_t x = (*(struct record *const *) a)->id, y = (*(struct record *const *) b)->id;
         return (x > y) - (x < y);

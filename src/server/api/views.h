@@ -14,5 +14,8 @@ bool view_is(enum type_id table);
 void view_list(struct api_req *req, enum type_id table, enum field_id by, int64_t value, struct record_list *ret);
 struct record *view_get(struct api_req *req, enum type_id table, int64_t id);   /* NULL: none */
 
+/* The rows that one record (alive, or a copy of one that is removed: its rows are removed with it) has in a view; none for other sources. */
+void view_rows_of(struct api_req *req, enum type_id table, const struct record *src, struct record_list *ret);
+
 /* Settings: stored and built-in ones, as records of table setting without number (api.md 2.7). */
 struct record *view_setting(struct api_req *req, const char *name);

@@ -4,6 +4,7 @@ struct events *events_new(struct loop *l, struct core *c, struct api *api) {
         struct events *e = dr_xnew(struct events);
         *e = (struct events) { .loop = l, .core = c, .api = api };
         changes_start(e);
+        agents_start(e);
         api_add_special(api, "subscribe", false, subscribe_special, e);
         api_add_special(api, "publish", false, publish_special, e);
         return e;
@@ -18,6 +19,7 @@ struct events *events_free(struct events *e) {
         if (!e)
                 return NULL;
         changes_stop(e);
+        agents_stop(e);
         while (e->first) {              /* their last callbacks are still to come */
                 struct subscriber *s = e->first->first;
                 subscriber_leave(s);

@@ -1,7 +1,8 @@
 /* events.h: subscribe and publish (spec api.md 5.1, 5.2): websockets that tell of changed resources, and replies to the core.
  *
- * Changes are collected per record and told at most every 250 ms, encoded by the API's encoder for the subscriber: same project,
- * same role. Subscribers of one context share the text. What is told is durable. Loop thread only. */
+ * Changes are collected per record and told at most once a second, encoded by the API's encoder for the subscriber: same project, same
+ * role. Subscribers that see the same share the bytes. What is told is durable. Who loses key, session, membership or account is told
+ * "logout" and cut off. Loop thread only. */
 #pragma once
 #include "net/loop.h"
 #include "server/api/api.h"

@@ -1,6 +1,7 @@
 /* publish.c: POST /VER/publish (spec api.md 5.2): replies to what the core asked, and service events to the project's listeners. */
 #include <string.h>
 
+#include "core/agent_event.h"
 #include "events-internal.h"
 #include "server/api/encode.h"
 
@@ -33,8 +34,10 @@ static void reply_to_core(struct events *e, struct api_req *req) {
         struct json_object *ids = json_get_array(req->body, "previousIds");
         for (size_t i = 0; ids && i < json_object_array_length(ids); i++) {
                 struct json_object *id = json_object_array_get_idx(ids, i);
-                if (json_object_is_type(id, json_type_string))
-                        (void) core_reply(e->core, json_object_get_string(id), req->body);      /* nobody waits any more: too late */
+                if (!json_object_is_type(id, json_type_string) ||
+                    (req->role == ROLE_agent && !agent_event_is_for(json_object_get_string(id), req->agent ? req->agent->id : 0)))
+                        continue;       /* what another agent was asked (agent.md 4) */
+                (void) core_reply(e->core, json_object_get_string(id), req->body);      /* nobody waits any more: too late */
         }
 }
 

@@ -77,46 +77,17 @@ struct buf *event_frame(struct events *e, const char *name, const char *resource
 
 static void ping(void *arg) {
         struct subscriber *s = arg;
+        if (!subscriber_holds(s)) {     /* its session is over */
+                AUTO(buf_unref) struct buf *bye = event_frame(s->audience->all, "logout", NULL, NULL, NULL, 0);
+                subscriber_log_out(s, bye);
+                return;
+        }
         AUTO(buf_unref) struct buf *b = event_frame(s->audience->all, "ping", NULL, NULL, NULL, 0);
         (void) ws_send_frame(s->ws, b);         /* too slow or closing: on_close follows */
         if (++s->pings > PINGS_MAX) {
                 timer_stop(s->ping);
                 ws_close(s->ws, WS_CLOSE_GOING_AWAY, "subscribed for twelve hours");
         }
-}
-
-/* ---- audiences ---- */
-static bool same_audience(const struct audience *a, const struct api_req *req) {
-        return a->version == req->version && a->role == req->role && a->caller_id == (req->caller ? req->caller->id : 0) &&
-               a->account_id == req->account_id && a->project_id == req->project_id && a->agent_id == (req->agent ? req->agent->id : 0) &&
-               a->all_accounts == req->all_accounts && a->action_links == req->action_links && str_eq(a->base, req->base) && str_eq(a->url, req->url);
-}
-
-static struct audience *audience_get(struct events *e, const struct api_req *req) {
-        for (struct audience *a = e->first; a; a = a->next)
-                if (same_audience(a, req))
-                        return a;
-        struct audience *a = dr_xnew(struct audience);
-        const struct record *project = req->project_id ? world_get(core_world(e->core), T_account, req->project_id) : NULL;
-        *a = (struct audience) {
-                .next = e->first, .all = e, .version = req->version, .role = req->role,
-                .base = dr_xstrdup(req->base), .url = dr_xstrdup(req->url),
-                .caller_id = req->caller ? req->caller->id : 0, .account_id = req->account_id, .project_id = req->project_id,
-                .agent_id = req->agent ? req->agent->id : 0, .all_accounts = req->all_accounts, .action_links = req->action_links,
-                .member = project && req->caller && api_member_role(req, req->caller, project) != NULL,
-        };
-        e->first = a;
-        return a;
-}
-
-static void audience_free(struct audience *a) {
-        struct audience **at = &a->all->first;
-        while (*at != a)
-                at = &(*at)->next;
-        *at = a->next;
-        free(a->base);
-        free(a->url);
-        free(a);
 }
 
 void subscriber_leave(struct subscriber *s) {
@@ -128,6 +99,7 @@ void subscriber_leave(struct subscriber *s) {
                 s->next->prev = s->prev;
         s->prev = s->next = NULL;
         a->all->n--;
+        a->n--;
         if (!a->first)
                 audience_free(a);
 }
@@ -184,6 +156,25 @@ static int check_agent(struct api_req *req, struct dr_error *err) {
         return live == 1 ? 0 : dr_fail(err, DR_E_MISSING_REQUIRED, "agentId", "this account has %zu live agents, not one", live);
 }
 
+/* One client that forgets to close what it opens shall not take all. */
+static int check_number(struct events *e, struct api_req *req, struct dr_error *err) {
+        int64_t max = setting_int(e->core, "drover.subscribers.per.account.max");
+        size_t n = req->caller ? audience_subscribers_of(e, req->caller->id) : 0;
+        return (int64_t) n < max ? 0 : dr_fail(err, DR_E_TOO_MANY_REQUESTS, NULL, "this account has %zu subscriptions already", n);
+}
+
+/* The links to tell along, "a,b" in lower case; what is no link of a type is left out when that type is told. */
+static const char *read_includes(struct api_req *req) {
+        const char *list = "";
+        size_t n = 0;
+        for (size_t i = 0; i < req->http->query.n && n < INCLUDES_MAX; i++) {
+                const struct http_param *p = &req->http->query.v[i];
+                if (str_eq(p->name, "include") && name_is_valid(p->value) && !strpbrk(p->value, "*;="))
+                        list = arena_printf(&req->arena, "%s%s%s", list, n++ ? "," : "", arena_lower(&req->arena, p->value));
+        }
+        return list;
+}
+
 void subscribe_special(void *arg, struct api_req *req) {
         struct events *e = arg;
         struct dr_error err = { 0 };
@@ -195,6 +186,8 @@ void subscribe_special(void *arg, struct api_req *req) {
                 r = read_names(req, s, &err);
         if (r == 0)
                 r = check_agent(req, &err);
+        if (r == 0)
+                r = check_number(e, req, &err);
         if (r == 0 && !http_request_wants_websocket(req->http))
                 r = dr_fail(&err, DR_E_BAD_REQUEST, NULL, "subscribing needs a websocket: Upgrade: websocket");
         if (r < 0) {
@@ -202,7 +195,10 @@ void subscribe_special(void *arg, struct api_req *req) {
                 api_fail(req, &err);
                 return;
         }
-        struct audience *a = audience_get(e, req);
+        struct audience *a = audience_get(e, req, read_includes(req));
+        s->key_table = req->key ? (enum type_id) req->key->type : T_NONE;
+        s->key_id = req->key ? req->key->id : 0;
+        s->open_door = str_eq(req->auth_type, "AdminAuth");
         static const struct ws_options options = { .queue_max = QUEUE_BYTES_MAX };
         struct http_request *http = api_detach(req);
         http_request_trust(http);
@@ -212,6 +208,7 @@ void subscribe_special(void *arg, struct api_req *req) {
                 a->first->prev = s;
         a->first = s;
         e->n++;
+        a->n++;
         s->ping = timer_new(e->loop, ping, s);
         s->ws = http_upgrade_websocket(http, NULL, &options, &ws_events, s);
         if (!s->ws) {                   /* answered */
