@@ -1,5 +1,6 @@
 #include "net/stream-internal.h"
 
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
 
@@ -244,6 +245,12 @@ int stream_write(struct stream *s, const void *p, size_t n) {
 
 void stream_set_queue_max(struct stream *s, size_t bytes) { s->queue_max = bytes; }
 void stream_set_low(struct stream *s, size_t bytes) { s->low_bytes = bytes; }
+
+void stream_set_unsent(struct stream *s, size_t bytes) {
+        int fd, n = (int) MIN(bytes, (size_t) INT32_MAX);
+        if (s->h.handle.type == UV_TCP && uv_fileno(&s->h.handle, &fd) == 0)
+                (void) setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &n, sizeof n);    /* an old kernel keeps more: only slower */
+}
 
 static void on_shut_down(uv_shutdown_t *req, int status) {
         struct stream *s = (struct stream *) req->handle;

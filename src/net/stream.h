@@ -24,6 +24,8 @@ int stream_write(struct stream *s, const void *p, size_t n);
 int stream_write_buf(struct stream *s, struct buf *b);          /* takes a reference of its own */
 /* on_drain comes when the queue falls below this instead of STREAM_LOW_BYTES; 1: when all was given to the kernel. */
 void stream_set_low(struct stream *s, size_t bytes);
+/* The kernel takes at most about this much that it has not sent yet: what is written next overtakes the rest of a long queue. TCP only. */
+void stream_set_unsent(struct stream *s, size_t bytes);
 void stream_set_queue_max(struct stream *s, size_t bytes);      /* STREAM_QUEUE_MAX unless set */
 size_t stream_queued_bytes(const struct stream *s);
 void stream_pause(struct stream *s);                            /* no on_data until resumed */

@@ -105,7 +105,6 @@ int ws_send(struct ws *w, unsigned opcode, const void *p, size_t n) {
 int ws_send_text(struct ws *w, const char *s) { return ws_send(w, WS_TEXT, s, strlen(s)); }
 void ws_pause(struct ws *w) { stream_pause(w->s); }
 void ws_resume(struct ws *w) { stream_resume(w->s); }
-void ws_set_low(struct ws *w, size_t bytes) { stream_set_low(w->s, bytes); }
 size_t ws_queued_bytes(const struct ws *w) { return stream_queued_bytes(w->s); }
 bool ws_is_closing(const struct ws *w) { return w->closing || stream_is_closing(w->s); }
 void *ws_arg(const struct ws *w) { return w->arg; }
@@ -218,8 +217,10 @@ struct ws *ws_new(struct stream *s, bool is_server, const struct ws_options *o, 
         ws_decoder_init(&w->in, is_server, o->message_max ? o->message_max : WS_MESSAGE_BYTES_MAX);
         w->in.on_message = on_message;
         w->in.arg = w;
-        if (o->low_bytes)
+        if (o->low_bytes) {
                 stream_set_low(s, o->low_bytes);
+                stream_set_unsent(s, o->low_bytes);
+        }
         stream_set_queue_max(s, SIZE_MAX);              /* this layer keeps its own cap, with a close code */
         stream_set_stall_ms(s, o->stall_ms ? o->stall_ms : STALL_MS);
         stream_set_deadline(s, w->last_rx_ms + w->ping_ms);

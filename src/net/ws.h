@@ -26,7 +26,8 @@ struct ws_events {
 struct ws_options {                     /* zero takes the default */
         size_t message_max;             /* WS_MESSAGE_BYTES_MAX; larger: 1009 */
         size_t queue_max;               /* 1 MB */
-        size_t low_bytes;               /* on_drain comes when the queue was at this or above and is below it again; 256 KB */
+        size_t low_bytes;               /* on_drain comes when the queue was at this or above and is below it again; 256 KB. When set, the kernel too
+                                         * holds only about this much that is not sent yet */
         uint64_t ping_ms;               /* 30 s */
         uint64_t stall_ms;              /* 10 s */
 };
@@ -40,7 +41,6 @@ int ws_send(struct ws *w, unsigned opcode, const void *p, size_t n);
 int ws_send_text(struct ws *w, const char *s);
 void ws_pause(struct ws *w);            /* no on_message soon: what was already read is still delivered */
 void ws_resume(struct ws *w);
-void ws_set_low(struct ws *w, size_t bytes);            /* the low mark of on_drain; STREAM_LOW_BYTES unless set */
 size_t ws_queued_bytes(const struct ws *w);
 void ws_close(struct ws *w, unsigned code, const char *reason); /* handshake, at most 2 s; reason may be NULL */
 bool ws_is_closing(const struct ws *w);

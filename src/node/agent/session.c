@@ -132,8 +132,6 @@ static void on_open(struct ws *w, const struct http_response *res, const struct 
         }
         s->ws = w;
         s->ready = false;
-        if (s->cfg.low_bytes)
-                ws_set_low(w, s->cfg.low_bytes);
         timer_start(s->beat, HELLO_MS);
         auto_sbuf struct sbuf hello = SBUF(PROTOCOL_BYTES_MAX);
         s->cfg.events->make_hello(&hello, s->cfg.arg);
@@ -150,7 +148,7 @@ static void open_now(void *arg) {
         auto_free char *url = dr_xasprintf("%s/v3/host/connect", s->url);
         struct ws_connect_spec spec = {
                 .url = url, .user = s->access_key, .password = s->secret_key,
-                .options = { .message_max = PROTOCOL_BYTES_MAX, .queue_max = QUEUE_BYTES_MAX, .ping_ms = PING_MS, .stall_ms = STALL_MS },
+                .options = { .message_max = PROTOCOL_BYTES_MAX, .queue_max = QUEUE_BYTES_MAX, .low_bytes = s->cfg.low_bytes, .ping_ms = PING_MS, .stall_ms = STALL_MS },
                 .timeout_ms = CONNECT_MS, .events = &events, .on_open = on_open, .arg = s,
         };
         struct dr_error err;

@@ -18,6 +18,7 @@ class Session:
         self.handler = handler
         self.lock = threading.Lock()
         self.open = True
+        self.on_binary = lambda data: None
 
     def send(self, message):
         self.frame(1, json.dumps(message).encode())
@@ -64,6 +65,8 @@ class Session:
                 return
             if opcode == 9:
                 self.frame(10, bytes(data))
+            elif opcode == 2:
+                self.on_binary(bytes(data))
             elif opcode in (0, 1):
                 whole += bytes(data)
                 if head[0] & 0x80:
