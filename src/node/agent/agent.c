@@ -15,7 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { REFRESH_MS = 60000, FIRST_FACTS_MS = 2000, INFO_MS = 10000, HOST_BYTES_MAX = 1 << 20, REPLACED_DELAY_MS = 30000, REGISTER_TRIES = 8, PROXIES_MAX = 6 };
+enum { REFRESH_MS = 60000, FACTS_MS = 115000, FIRST_FACTS_MS = 2000, INFO_MS = 10000, HOST_BYTES_MAX = 1 << 20, REPLACED_DELAY_MS = 30000, REGISTER_TRIES = 8, PROXIES_MAX = 6 };
 
 static const char default_ca_file[] = "/var/lib/rancher/etc/ssl/ca.crt";
 static const char status_file[] = "agent.status";
@@ -44,7 +44,8 @@ struct agent {
         char *hostname, *address, *host_key;    /* found by lookup */
         struct hostinfo hostinfo;
         json_object *engine_info;       /* what is needed of GET /info */
-        uint64_t saved_rev, host_hash;
+        uint64_t saved_rev;
+        uint64_t facts_hash, facts_told_ms;     /* of the last host message; facts_hash 0: none on this connection */
         bool looked_up, started, upgrading;
         char boot[17], host_id[64];
         char **search;
@@ -99,16 +100,34 @@ static void make_host(struct agent *a, struct sbuf *out) {
         sbuf_printf(out, "\"healthy\":%s}}", docker_is_healthy(a->docker) ? "true" : "false");
 }
 
+/* Of what changes only when something happened: engine, names, addresses, this program. */
+static uint64_t lasting_facts(struct agent *a) {
+        const struct docker_version *v = docker_version(a->docker);
+        const char *facts[] = {
+                v->version, v->api, v->min_api, docker_health_message(a->docker), a->hostname, a->address, a->host_key, a->engine_info ? jv_print(a->engine_info) : NULL,
+                a->upgrade ? upgrade_own_sha256(a->upgrade) : NULL, a->upgrade ? upgrade_error(a->upgrade) : NULL,
+        };
+        uint64_t hash = docker_is_healthy(a->docker) ? 1 : 2;
+        for (size_t i = 0; i < ARRAY_LEN(facts); i++)
+                hash = hash_u64(hash ^ hash_bytes(str_or(facts[i], ""), strlen(str_or(facts[i], ""))));
+        return hash | 1;
+}
+
+/* At once when one of those changed; loads and fill levels every two minutes (agent.md 7), since the server stores each. */
 static void send_host(struct agent *a) {
         if (!a->session || !session_is_ready(a->session))
+                return;
+        uint64_t facts = lasting_facts(a), now_ms = loop_now_ms(a->loop);
+        if (facts == a->facts_hash && now_ms < a->facts_told_ms + FACTS_MS)
                 return;
         auto_sbuf struct sbuf out = SBUF(HOST_BYTES_MAX);
         sbuf_puts(&out, "{\"t\":\"host\",\"host\":");
         make_host(a, &out);
         sbuf_putc(&out, '}');
-        uint64_t hash = hash_bytes(sbuf_str(&out), out.len);
-        if (sbuf_ok(&out) && hash != a->host_hash && session_send(a->session, out.data, out.len) == 0)
-                a->host_hash = hash;
+        if (sbuf_ok(&out) && session_send(a->session, out.data, out.len) == 0) {
+                a->facts_hash = facts;
+                a->facts_told_ms = now_ms;
+        }
 }
 
 static void make_hello(struct sbuf *out, void *arg) {
@@ -117,6 +136,8 @@ static void make_hello(struct sbuf *out, void *arg) {
                     DROVER_VERSION, a->state->epoch, a->saved_rev, a->boot);
         make_host(a, out);
         sbuf_putc(out, '}');
+        a->facts_hash = lasting_facts(a);
+        a->facts_told_ms = loop_now_ms(a->loop);
 }
 
 /* Facts ------------------------------------------------------------------------------------------------------------ */
@@ -364,7 +385,6 @@ static void on_session_state(bool ready, bool refused, const char *why, void *ar
                 requests_cancel_all(a->requests);
                 channels_end_all(a->channels);
         }
-        a->host_hash = 0;
         if (!a->identity.removed)
                 write_status(a, ready ? "connected" : refused ? "refused" : "connecting", why);
         if (!ready)

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 TEST(labels_are_read_as_a_url_query) {
         static const struct { const char *text, *want; } rows[] = {
@@ -93,6 +94,39 @@ TEST(a_host_is_described_from_proc_and_the_engine) {
                 unlink(path);
         }
         rmdir(dir);
+}
+
+TEST(a_hosts_key_is_made_once_and_shown_with_the_header_that_clients_know) {
+        char dir[] = "/tmp/drover-test-key-XXXXXX";
+        CHECK(mkdtemp(dir) != NULL);
+        auto_free char *first = hostinfo_host_key(dir), *second = hostinfo_host_key(dir), *path = dr_xasprintf("%s/.host_key", dir);
+        CHECK(first && str_starts(first, "-----BEGIN RSA PUBLIC KEY-----\n"));
+        CHECK(strstr(first, "-----END RSA PUBLIC KEY-----") != NULL);
+        CHECK_STR(second, ==, first);
+        struct stat st;
+        CHECK(stat(path, &st) == 0);
+        CHECK_INT(st.st_mode & 0777, ==, 0600);
+        unlink(path);
+        rmdir(dir);
+}
+
+TEST(the_keys_of_info_are_all_there) {
+        struct hostinfo h = { 0 };
+        struct hostinfo_input in = { .engine_version = "", .engine_build = "", .host_key = "PEM", .node_sha256 = "ab", .upgrade_error = "why" };
+        auto_sbuf struct sbuf out = SBUF(1 << 18);
+        struct dr_error err;
+        sbuf_putc(&out, '{');
+        hostinfo_format(&h, &in, &out);
+        sbuf_putc(&out, '}');
+        AUTO(jv_put) json_object *o = jv_parse(out.data, out.len, 1 << 18, &err);
+        static const char *const keys[] = { "cpuInfo", "memoryInfo", "osInfo", "diskInfo", "iopsInfo", "hostKey", "agentInfo" };
+        for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+                CHECK(jv_obj(jv_obj(o, "info"), keys[i]) != NULL);
+        json_object *cloud;
+        CHECK(json_object_object_get_ex(jv_obj(o, "info"), "cloudProvider", &cloud) && !cloud);
+        CHECK_STR(jv_str(jv_obj(jv_obj(o, "info"), "hostKey"), "data"), ==, "PEM");
+        CHECK_STR(jv_str(jv_obj(jv_obj(o, "info"), "agentInfo"), "upgradeError"), ==, "why");
+        hostinfo_done(&h);
 }
 
 TEST(a_host_without_any_of_its_files_is_described_by_zeros) {

@@ -30,6 +30,22 @@ TEST(a_desired_message_becomes_entries) {
         CHECK_INT(b->stop_timeout_s, ==, 10);
 }
 
+TEST(settings_come_with_hello_and_by_themselves) {
+        static const char *const texts[] = {
+                "{\"t\":\"hello\",\"version\":1,\"epoch\":1,\"nodeSha256\":\"ab\",\"images\":{\"afterS\":5}}",
+                "{\"t\":\"settings\",\"epoch\":1,\"nodeSha256\":\"ab\",\"images\":{\"afterS\":5}}",
+        };
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+                struct server_message m;
+                struct dr_error err;
+                CHECK_OK(server_message_parse(texts[i], strlen(texts[i]), &m, &err), &err);
+                CHECK_INT(m.kind, ==, i ? SERVER_SETTINGS : SERVER_HELLO);
+                CHECK_STR(m.node_sha256, ==, "ab");
+                CHECK_INT(jv_i64(m.images, "afterS"), ==, 5);
+                server_message_done(&m);
+        }
+}
+
 TEST(a_change_touches_only_what_it_names_and_a_snapshot_removes_the_rest) {
         AUTO(state_free) struct node_state *s = state_new();
         struct dr_error err;

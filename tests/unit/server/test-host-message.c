@@ -129,6 +129,9 @@ TEST(hello_request_and_bye_are_read_by_the_agent) {
         CHECK_STR(m.text[0], ==, "1h4");
         CHECK_STR(m.text[1], ==, "adminProject");
         sbuf_reset(&b);
+        host_settings_write(8, NULL, "{\"afterS\":5}", &b);
+        CHECK_STR(sbuf_str(&b), ==, "{\"t\":\"settings\",\"epoch\":8,\"nodeSha256\":\"\",\"images\":{\"afterS\":5}}");
+        sbuf_reset(&b);
         AUTO(json_free) struct json_object *data = json_object_new_object();
         host_request_write(8, "r1", "container.inspect", data, 700, &b);
         CHECK_OK(agent_hear(sbuf_str(&b), b.len, &m, &err), &err);
