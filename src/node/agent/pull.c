@@ -113,7 +113,7 @@ static void pull_path(struct sbuf *path, const char *image) {
 static void build_path(struct sbuf *path, const char *image, json_object *build) {
         static const char github[] = "git@github.com:";
         const char *remote = *jv_str(build, "remote") ? jv_str(build, "remote") : jv_str(build, "context");
-        auto_free char *address = str_starts(remote, github) ? dr_xasprintf("git://github.com/%s", remote + strlen(github)) : dr_xstrdup(remote);
+        auto_free char *address = str_starts(remote, github) ? dr_xasprintf("git://%.10s/%s", github + strlen("git@"), remote + strlen(github)) : dr_xstrdup(remote);
         sbuf_puts(path, "/build?rm=1&remote=");
         http_escape(path, address);
         sbuf_puts(path, "&t=");
