@@ -526,7 +526,7 @@ struct agent *agent_free(struct agent *a) {
                 write_status(a, "stopped", "the agent was stopped");
         registration_free(a->registration);
         upgrade_free(a->upgrade);
-        session_free(a->session);
+        a->session = session_free(a->session);
         channels_free(a->channels);
         requests_free(a->requests);
         units_free(a->units);

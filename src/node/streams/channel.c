@@ -341,7 +341,10 @@ struct channels *channels_new(const struct channels_config *cfg) {
 struct channels *channels_free(struct channels *cs) {
         if (!cs)
                 return NULL;
+        bool any = cs->n > 0;
         channels_end_all(cs);
+        if (any)
+                loop_turn(cs->cfg.loop, false);
         exec_starts_free(cs);
         loop_defer_cancel(cs->cfg.loop, pump, cs);
         map_done(&cs->by_id);

@@ -21,7 +21,8 @@ struct channels_config {
         void *arg;
 };
 struct channels *channels_new(const struct channels_config *cfg);
-struct channels *channels_free(struct channels *cs);            /* NULL is fine; returns NULL */
+/* Turns the loop once when there are streams, so that programs hear of the end: not from inside a callback. NULL is fine; returns NULL. */
+struct channels *channels_free(struct channels *cs);
 
 /* {"t":"stream"}: id, kind and data of the message. Negative with *err: the server breaks the protocol, close the connection. */
 int channels_open(struct channels *cs, uint64_t id, const char *kind, json_object *data, struct dr_error *err);

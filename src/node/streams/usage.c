@@ -130,6 +130,20 @@ static bool has_word(const char *list, const char *word) {
         }
 }
 
+/* ROOT/NAME with the cgroup below it. What is mounted may be a part of the tree that paths begin at: then their first names are left out. */
+static bool place(const char *root, const char *name, const char *path, int len, char *ret, size_t n) {
+        for (;;) {
+                snprintf(ret, n, "%s%s%s%.*s", root, *name ? "/" : "", name, len, path);
+                if (access(ret, F_OK) == 0)
+                        return true;
+                const char *next = len > 1 ? memchr(path + 1, '/', (size_t) len - 1) : NULL;
+                if (!next)
+                        return false;
+                len -= (int) (next - path);
+                path = next;
+        }
+}
+
 /* Folder of a controller's cgroup; "" when there is none. membership: text of /proc/PID/cgroup, unchanged. */
 static void folder_of(const char *root, const char *membership, const char *controller, char *ret, size_t n) {
         *ret = 0;
@@ -139,14 +153,9 @@ static void folder_of(const char *root, const char *membership, const char *cont
                         char list[128];
                         snprintf(list, sizeof list, "%.*s", (int) (path - names - 1), names + 1);
                         int len = (int) (end - path - 1);
-                        if (!*controller && !*list) {
-                                snprintf(ret, n, "%s%.*s", root, len, path + 1);
-                                return;
-                        }
-                        if (*controller && has_word(list, controller)) {
-                                snprintf(ret, n, "%s/%s%.*s", root, list, len, path + 1);
-                                if (access(ret, F_OK) != 0)     /* mounted under its own name alone */
-                                        snprintf(ret, n, "%s/%s%.*s", root, controller, len, path + 1);
+                        if (*controller ? has_word(list, controller) : !*list) {
+                                if (!place(root, list, path + 1, len, ret, n) && !place(root, controller, path + 1, len, ret, n))
+                                        *ret = 0;
                                 return;
                         }
                 }

@@ -169,7 +169,11 @@ static inline void on_connected(void *arg) {
         if (w->channels)
                 channels_engine_connected(w->channels);
 }
-static inline void on_event(const struct docker_event *e, void *arg) { channels_engine_event(((struct world *) arg)->channels, e); }
+static inline void on_event(const struct docker_event *e, void *arg) {
+        struct world *w = arg;
+        if (w->channels)
+                channels_engine_event(w->channels, e);
+}
 static const struct docker_watch world_watch = { on_health, on_connected, on_event };
 
 static inline int world_send(const char *p, size_t n, void *arg) {

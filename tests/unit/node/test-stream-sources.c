@@ -162,7 +162,7 @@ TEST(usage_of_cgroup_v1_and_v2_has_the_form_clients_know) {
         CHECK_INT(usage_read_container(in_root("proc"), in_root("cg"), 43, &u), ==, -ESRCH);
         drop_root();
 
-        make_root("0::/docker/x\n");
+        make_root("0::/outer/docker/x\n");      /* a part of the tree is mounted */
         CHECK_INT(usage_read_container(in_root("proc"), in_root("cg"), 42, &u), ==, -ESRCH);
         put_file(root_dir, "cg/docker/x/cpu.stat", "usage_usec 5000\nuser_usec 3000\nsystem_usec 2000\n");
         put_file(root_dir, "cg/docker/x/memory.current", "8192\n");

@@ -389,6 +389,20 @@ TEST(a_client_that_goes_away_ends_the_input_of_its_program) {
         }
 }
 
+TEST(an_agent_that_ends_tells_its_programs) {
+        struct world w = world_new(&w, NULL, NULL);
+        world_open(&w, 1, "exec", EXEC(",\"tty\":true"));
+        struct conn *c = exec_started(&w, true);
+        conn_puts(c, upgraded);
+        world_puts(&w, 1, FRAME_DATA, "x");
+        UNTIL(&w, c->in.len == 1);
+        w.channels = channels_free(w.channels);
+        char end[4] = "";
+        CHECK_INT(read(c->fd, end, sizeof end), ==, 1);
+        CHECK_STR(end, ==, "\x04");
+        world_done(&w);
+}
+
 TEST(a_program_that_starts_after_its_client_left_hears_of_it) {
         struct world w = world_new(&w, NULL, NULL);
         world_open(&w, 1, "exec", EXEC(",\"tty\":true"));
