@@ -26,7 +26,7 @@ static bool put_header(struct api_req *req, struct record *r, const struct field
                 }
                 return false;
         case F_kind:
-                return r->type != T_account || v->value.tag != V_STR;
+                return (r->type != T_account && r->kind != T_genericObject) || v->value.tag != V_STR;
         default:
                 return false;
         }

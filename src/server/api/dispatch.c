@@ -34,9 +34,24 @@ static void get_one(struct api_req *req, const struct type_def *def) {
         }
 }
 
+/* May this role do so with things of the type, or of one of its kinds? */
+static bool some_allow(const struct type_def *def, const struct api_req *req, unsigned need) {
+        bool allow = type_methods(def, req->role) & need;
+        for (size_t i = 0; i < def->n_children && !allow; i++) {
+                const struct type_def *child = type_get(req->version, (enum type_id) def->children[i]);
+                allow = child && some_allow(child, req, need);
+        }
+        return allow;
+}
+
 static void one(struct api_req *req, const struct type_def *def) {
         const struct type_hooks *h = type_hooks_of(req->version, def->id);
         struct dr_error err;
+        if (h->on_item && req->method == VERB_POST && req->action && !type_action(def, req->action)) {
+                (void) dr_fail(&err, DR_E_INVALID_ACTION, "action", "%s has no action \"%.64s\"", def->name, req->action);
+                api_fail(req, &err);
+                return;
+        }
         if (h->on_item) {               /* types without records */
                 int k = h->on_item(req, def, req->seg[1], &err);
                 if (k < 0 && k != -ENOSYS)
@@ -66,12 +81,15 @@ static void one(struct api_req *req, const struct type_def *def) {
                 return;
         }
         struct record *r = access_get(req, def, req->seg[1]);
+        unsigned need = req->method == VERB_PUT ? TM_UPDATE : TM_DELETE;
         if (!r || !access_changes(req, r)) {
-                not_found(req);
+                if (some_allow(def, req, need))
+                        not_found(req);
+                else
+                        wrong_method(req);
                 return;
         }
         const struct type_def *shown = api_type_of(req, r);
-        unsigned need = req->method == VERB_PUT ? TM_UPDATE : TM_DELETE;
         if ((type_methods(shown ? shown : def, req->role) & need) && access_check_infra(req, r, &err) < 0)
                 api_fail(req, &err);
         else if (req->method == VERB_PUT)
