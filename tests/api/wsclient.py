@@ -22,6 +22,7 @@ def mask(data):
 class Socket(client.WebSocket):
     def __init__(self, port, path, headers=None):
         super().__init__(client.Client(port, prefix='', headers=headers), path)
+        self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, opcode, payload):
         if isinstance(payload, str):
