@@ -40,6 +40,8 @@ int change_validate(struct api_req *req, const struct type_def *def, enum valida
 
 void record_reply(struct api_req *req, const struct record *r, int status) {
         struct jw w = JW(&req->out, JSON_ESCAPE_SLASH);
+        req->subject_kind = (enum type_id) r->kind;
+        req->subject_id = r->id;
         if (encode_record(req, &w, r, NULL, NULL))
                 api_reply(req, status);
         else

@@ -48,6 +48,8 @@ struct api_req {
         bool all_accounts;              /* sees and changes everybody's rows */
         bool may_role;                  /* _role and _plainId count */
         const char *auth_type;          /* the way in that was taken ("BasicAuth" ...; api.md 2.1); NULL: none. Static storage */
+        enum type_id subject_kind;      /* what the answer is about (change.c), for the audit log; id 0: nothing yet */
+        int64_t subject_id;
         struct record *key;             /* the credential or session that was shown; NULL: none. Not after waiting */
 
         /* The answer. */

@@ -98,6 +98,8 @@ static bool link_shown(struct api_req *req, const struct record *r, const struct
         case LINK_SPECIAL:
                 if (str_eq(l->name, "registrationUrl"))
                         return r->state == S_active;
+                if (r->type == T_auditLog)
+                        return record_has(r, str_eq(l->name, "resource") ? F_resourceId : F_authenticatedAsIdentityId);
                 if (str_eq(l->name, "config"))
                         return false;           /* only machines that drover made have one */
                 return true;

@@ -16,7 +16,7 @@ static bool convert(struct api_req *req, const struct type_def *def, enum field_
         int64_t n;
         double d;
         bool b;
-        if (f == F_id && def->base != T_setting) {
+        if ((f == F_id && def->base != T_setting) || (f == F_resourceId && def->base == T_auditLog && parse_i64(s, &n) < 0)) {
                 if (id_decode_number(s, strlen(s), req->plain_ids, &n) < 0)
                         return false;
                 *ret = value_int(n);

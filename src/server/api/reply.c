@@ -5,6 +5,7 @@
 #include "core/settings.h"
 #include "errors.h"
 #include "html.h"
+#include "server/audit/audit.h"
 
 void api_header_add(struct api_req *req, const char *name, const char *value) { http_headers_add(&req->headers, name, value); }
 
@@ -133,6 +134,7 @@ void api_reply(struct api_req *req, int status) {
                 status = 500;
         }
         req->status = status;
+        audit_request(req, status);
         if (req->http) {                /* now, not when it goes: who asked may be removed meanwhile */
                 standard_headers(req);
                 wrap(req);

@@ -67,6 +67,7 @@ int token_item(struct api_req *req, const struct type_def *def, const char *id, 
         if (req->method != VERB_DELETE)
                 return dr_fail(err, DR_E_METHOD, NULL, "a token is not changed");
         struct record *s = auth_session(req);
+        req->subject_id = s ? s->account_id : 0;
         if (s)
                 session_end(api_core(req), s);
         req->wrote = true;
@@ -129,6 +130,9 @@ static void compared(struct api_req *req, void *arg) {
         char key[SESSION_KEY_CHARS + 1];
         (void) session_new(c, account->id, key);
         make_project(req, account, l->name);
+        req->subject_kind = T_account;
+        req->subject_id = account->id;
+        req->auth_type = "TokenAuth";
         req->wrote = true;
         struct shown t = { account, l->name, key };
         plain_reply(req, 201, write_token, &t);

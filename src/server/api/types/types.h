@@ -103,5 +103,7 @@ int agent_validate(struct api_req *req, const struct type_def *def, struct field
 void agent_create_hook(struct api_req *req, struct record *r, const struct field_values *values);
 int agent_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
 
+int audit_log_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+
 /* One identity as JSON: also part of tokens (types/identity.c). */
 void identity_write(struct api_req *req, struct jw *w, const struct record *account);
