@@ -100,6 +100,18 @@ bool http_headers_has_token(const struct http_headers *h, const char *name, cons
         return false;
 }
 
+char *http_cookie_get(const struct http_headers *h, const char *name) {
+        size_t len = strlen(name);
+        for (const char *p = str_or(http_headers_get(h, "Cookie"), ""); *p;) {
+                p += strspn(p, "; ");
+                size_t n = strcspn(p, ";");
+                if (n > len && p[len] == '=' && strncmp(p, name, len) == 0)
+                        return dr_xstrndup(p + len + 1, n - len - 1);
+                p += n;
+        }
+        return NULL;
+}
+
 void http_headers_done(struct http_headers *h) {
         for (size_t i = 0; i < h->n; i++)
                 free((void *) (uintptr_t) h->v[i].name);

@@ -17,6 +17,7 @@ void http_headers_set(struct http_headers *h, const char *name, const char *valu
 const char *http_headers_get(const struct http_headers *h, const char *name);           /* first; NULL: absent */
 /* Whether the comma-separated lists under name hold token (both without case). */
 bool http_headers_has_token(const struct http_headers *h, const char *name, const char *token);
+char *http_cookie_get(const struct http_headers *h, const char *name);   /* value of a cookie; NULL: none. The caller frees */
 void http_headers_done(struct http_headers *h);
 /* "Basic ..." decoded. Returns 0, -ENOENT (no such header or another scheme) or -EINVAL. Caller frees both. */
 int http_headers_basic(const struct http_headers *h, char **ret_user, char **ret_password);

@@ -14,6 +14,7 @@
 #include "events/events.h"
 #include "formats/json.h"
 #include "hosts/session.h"
+#include "streams/service_proxy.h"
 #include "streams/streams.h"
 #include "net/http_server.h"
 #include "node_files.h"
@@ -167,6 +168,7 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
         r = streams_new(s->loop, s->core, s->host_tokens, &s->streams, err);
         if (r < 0)
                 return r;
+        api_add_special(s->api, "r", false, service_proxy_special, s->streams);
         s->events = events_new(s->loop, s->core, s->api);
         struct http_server_config http = { .handler = on_request, .error_body = error_body, .arg = s, .per_address_max = PER_ADDRESS_MAX };
         s->http = http_server_new(s->loop, &http);

@@ -192,6 +192,23 @@ class Simulated(Streams):
         self.check(self.admin.post(self.p + '/serviceproxies', {'service': 'nothing'}), 404)
         self.check(self.admin.post(self.p + '/serviceproxies', {}), 422, 'MissingRequired', 'service')
 
+    def test_a_services_own_page_is_reached_below_r(self):
+        for path, name in (('/r/projects/1a5/web/a/b?x=1', ', port 80, GET /a/b?x=1'), ('/r/projects/1a5/web.st:8080', ', port 8080, GET /'),
+                           ('/r/projects/1a5/web//a%2Fb/?token=x&y=2', ', port 80, GET //a%2Fb/?y=2'),
+                           ('/r/projects/1a5/web/' + 'a/' * 40, ', port 80, GET /' + 'a/' * 40)):
+            got = self.server.admin('').raw('GET', path)
+            self.assertEqual(got.status, 200, got)
+            self.assertTrue(got.raw.endswith(name + '\n'), got.raw)
+        a = self.server.admin_file()
+        wrapped = base64.b64encode(b'Basic ' + base64.b64encode(('%s:%s' % (a['accessKey'], a['secretKey'])).encode())).decode()
+        nobody = client.Client(self.server.port, prefix='')
+        self.assertEqual(nobody.raw('POST', '/r/projects/1a5/web/p', '{not JSON', {'Authorization': 'Bearer ' + wrapped}).status, 200)
+        got = nobody.raw('GET', '/r/projects/1a5/web/p?q=1')
+        self.assertEqual((got.status, got.headers['Location']), (302, '/login?redirectTo=%2Fr%2Fprojects%2F1a5%2Fweb%2Fp#'))
+        self.assertEqual(nobody.raw('GET', '/r/projects/1a5/web/p', headers={'Authorization': 'Basic eDp5'}).status, 401)
+        for path, status in (('/r/projects/1a5/nothing/', 503), ('/r/projects/1a99/web/', 403), ('/r/projects/1a5/web:0/', 404), ('/r/web/', 403), ('/r', 404)):
+            self.assertEqual(self.server.admin('').raw('GET', path).status, status, path)
+
     def test_a_token_that_is_not_the_servers_is_refused(self):
         a = self.access(self.path, 'logs', {'follow': False})
         head, body, sig = a['token'].split('.')

@@ -1,5 +1,6 @@
 #include "context.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -136,6 +137,36 @@ static int read_body(struct api_req *req, struct dr_error *err) {
         return 0;
 }
 
+/* /r/[projects/PID/]SERVICE[:PORT]/... (orchestrators.md 1.2). */
+static void read_service_path(struct api_req *req, const char *const *seg, size_t n) {
+        bool project = n > 2 && str_eq(seg[1], "projects");
+        size_t at = project ? 3 : 1;
+        req->to_service = true;
+        req->version = API_V2_BETA;
+        req->path_project = project ? seg[2] : NULL;
+        req->seg[req->n_seg++] = seg[0];
+        if (at < n)
+                req->seg[req->n_seg++] = seg[at];
+}
+
+/* "Bearer B", where B is base64 of another credential: kubectl can send nothing but bearers (orchestrators.md 1.2). */
+static void unwrap_bearer(struct api_req *req) {
+        struct http_headers *h = &req->http->headers;
+        const char *given = http_headers_get(h, "Authorization");
+        if (!given)
+                return;
+        req->service_auth = arena_strdup(&req->arena, given);
+        if (strncasecmp(given, "Bearer ", 7) != 0)
+                return;
+        size_t len = strlen(given + 7), n = 0;
+        auto_free char *inner = dr_xcalloc(1, len + 1);
+        const char *end = NULL;
+        if (sodium_base642bin((unsigned char *) inner, len, given + 7, len, NULL, &n, &end, sodium_base64_VARIANT_ORIGINAL) != 0 || *end || strlen(inner) != n)
+                return;
+        if (strncasecmp(inner, "Basic ", 6) == 0 || strncasecmp(inner, "Bearer ", 7) == 0)
+                http_headers_set(h, "Authorization", inner);
+}
+
 /* Splits the path: version, project context, rest. Runs of '/' collapse. */
 static int read_path(struct api_req *req, struct dr_error *err) {
         const char *seg[API_SEGMENTS_MAX];
@@ -144,9 +175,15 @@ static int read_path(struct api_req *req, struct dr_error *err) {
                 const char *s = req->http->path.seg[i];
                 if (!*s)
                         continue;
+                if (n == API_SEGMENTS_MAX && str_eq(seg[0], "r"))
+                        break;          /* the rest is the service's */
                 if (n == API_SEGMENTS_MAX)
                         return dr_fail(err, DR_E_NOT_FOUND, NULL, "the path has more than %d parts", API_SEGMENTS_MAX);
                 seg[n++] = s;
+        }
+        if (n > 0 && str_eq(seg[0], "r")) {
+                read_service_path(req, seg, n);
+                return 0;
         }
         if (n > 0) {
                 int v = api_version_from_string(seg[0], strlen(seg[0]));
@@ -196,6 +233,10 @@ int api_req_read(struct api_req *req, struct dr_error *err) {
         req->all = str_eq(api_param(req, "all"), "true");
         req->action = api_param(req, "action");
         int r = read_path(req, err);
+        if (r == 0 && req->to_service) {
+                unwrap_bearer(req);
+                return 0;               /* the body is the service's */
+        }
         return r < 0 ? r : read_body(req, err);
 }
 

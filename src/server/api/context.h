@@ -33,6 +33,8 @@ struct api_req {
         size_t n_seg;
         const char *path_project;       /* id text behind /projects/, or NULL */
         const char *action;             /* ?action=NAME, or NULL */
+        bool to_service;                /* below /r/: HTTP for a service, not for the API: seg is "r" and the service's name */
+        const char *service_auth;       /* then: the header Authorization as it came; NULL: none */
         bool html, browser;
         bool action_links;              /* X-API-Action-Links: the map of actions has another name */
         bool plain_ids, removed, all;   /* _plainId, _removed, all=true */

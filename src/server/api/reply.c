@@ -198,17 +198,32 @@ static void continue_request(struct api_req *req) {
         struct dr_error err;
         if (api_enter_project(req, &err) < 0)
                 api_fail(req, &err);
-        else if (!api_csrf_ok(req))
+        else if (!req->to_service && !api_csrf_ok(req))
                 api_fail_code(req, DR_E_INVALID_CSRF, NULL);
         else
                 api_dispatch(req);
+}
+
+/* Somebody at a browser, on the way to a service's page, is sent to log in (orchestrators.md 1.2); programs are told. */
+static void refuse(struct api_req *req, const struct dr_error *err) {
+        if (!req->to_service || err->code != DR_E_UNAUTHORIZED || req->service_auth) {
+                api_fail(req, err);
+                return;
+        }
+        struct sbuf to = SBUF(4 * HTTP_TARGET_BYTES_MAX);
+        sbuf_puts(&to, "/login?redirectTo=");
+        http_escape(&to, req->http->raw_path);
+        sbuf_putc(&to, '#');
+        api_header_add(req, "Location", sbuf_str(&to));
+        sbuf_done(&to);
+        api_reply_empty(req, 302);
 }
 
 void api_resume(struct api_req *req, int result, const struct dr_error *err) {
         if (!req->http)                 /* the client left meanwhile */
                 req_free(req);
         else if (result < 0)
-                api_fail(req, err);
+                refuse(req, err);
         else
                 continue_request(req);
 }
@@ -261,5 +276,5 @@ void api_handle(struct api *a, struct http_request *http) {
         if (r == 0)
                 continue_request(req);
         else if (r < 0)
-                api_fail(req, &err);
+                refuse(req, &err);
 }

@@ -264,18 +264,6 @@ static void join(struct streams *s, struct http_request *req, const struct strea
 }
 
 /* ---- HTTP to containers ---- */
-/* The value of the cookie "token"; NULL: none. The caller frees. */
-static char *token_cookie(const struct http_request *req) {
-        for (const char *p = str_or(http_headers_get(&req->headers, "Cookie"), ""); *p;) {
-                p += strspn(p, "; ");
-                size_t n = strcspn(p, ";");
-                if (strncmp(p, "token=", 6) == 0)
-                        return dr_xstrndup(p + 6, n - 6);
-                p += n;
-        }
-        return NULL;
-}
-
 /* What is behind "/v1/container-proxy", with the query but for the token. The caller frees. */
 static char *proxy_target(const struct http_request *req) {
         auto_sbuf struct sbuf b = SBUF(HTTP_TARGET_BYTES_MAX + 2);
@@ -309,7 +297,7 @@ static void container_proxy(struct streams *s, struct http_request *req) {
         struct dr_error err;
         const char *token = token_of(req), *auth = http_headers_get(&req->headers, "Authorization");
         bool by_header = !http_query_get(&req->query, "token") && *token;
-        auto_free char *cookie = *token ? NULL : token_cookie(req);
+        auto_free char *cookie = *token ? NULL : http_cookie_get(&req->headers, "token");
         if (!*token && !cookie) {
                 to_login(req);
                 return;
