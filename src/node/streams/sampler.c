@@ -248,7 +248,10 @@ static void container_stats_open(struct channel *c, json_object *data) {
         json_object_object_foreach(containers, id, name) {
                 size_t n = strlen(id);
                 struct member m = { 0 };
-                if (n < 12 || n > DOCKER_ID_CHARS || strspn(id, "0123456789abcdef") != n)
+                bool is_id = n >= 12 && n <= DOCKER_ID_CHARS && strspn(id, "0123456789abcdef") == n;
+                if (!is_id && json_object_object_length(containers) > 1)
+                        continue;                       /* not made yet: it has no figures, the others have */
+                if (!is_id)
                         return channel_end(c, "NotFound", "\"%.80s\" is no id of a container", id);
                 snprintf(m.label, sizeof m.label, "%s", raw ? id : jv_text(name));
                 m.watched = watch(l->sampler, id);

@@ -201,7 +201,7 @@ TEST(statistics_of_containers_come_as_arrays_while_they_run) {
         make_v1();
         struct world w = world_new(&w, in_root("proc"), in_root("cg"));
         w.state = "{\"Running\":true,\"Pid\":42}";
-        world_open(&w, 1, "containerStats", "{\"containers\":{\"" CONTAINER "\":\"1i5\",\"aaaaaaaaaaaaaaaa\":\"1i6\"}}");
+        world_open(&w, 1, "containerStats", "{\"containers\":{\"" CONTAINER "\":\"1i5\",\"aaaaaaaaaaaaaaaa\":\"1i6\",\"not made yet\":\"1i7\"}}");
         conn_answer(world_asked(&w, "/containers/aaaaaaaaaaaaaaaa/json "), 404, "{}");
         world_open(&w, 2, "containerStats", "{\"containers\":{\"" CONTAINER "\":\"1i5\"},\"raw\":true}");
         world_open(&w, 3, "hostStats", "{\"resourceId\":\"1h1\"}");
