@@ -15,6 +15,14 @@ for unit in drover-server.service drover-node.service; do
         sed "s|@bindir@|$prefix/bin|g" "packaging/$unit" >"$units/$unit"
         chmod 644 "$units/$unit"
 done
+man=$dest$prefix/share/man/man1
+install -d "$man"
+build/bin/drover help --man-dir "$man"
+build/bin/drover-server man-pages "$man"
+build/bin/drover-node man-pages "$man"
+chmod 644 "$man"/*.1
+# Packages have them compressed; without the time, so that two builds are the same.
+[ "$prefix" != /usr ] || gzip -9nf "$man"/*.1
 install -m 644 README.md LICENSE THIRD-PARTY.md "$dest$prefix/share/doc/drover"
 [ -n "$dest" ] || cat <<END
 Installed below $prefix. To start the server now and at each boot:

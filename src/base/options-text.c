@@ -458,3 +458,31 @@ char *opt_completion(const struct opt_command *root, const char *shell, bool dyn
         }
         return sbuf_steal(&s.b);
 }
+
+enum { MAN_DEPTH_MAX = 8 };
+
+int opt_command_man_write(const char *dir, const struct opt_command *const *path, size_t n, struct dr_error *err) {
+        auto_sbuf struct sbuf name = SBUF(4096);
+        sbuf_puts(&name, dir);
+        for (size_t i = 0; i < n; i++)
+                sbuf_printf(&name, "%c%s", i ? '-' : '/', path[i]->name);
+        sbuf_puts(&name, ".1");
+        auto_free char *page = opt_command_man(path, n);
+        FILE *f = fopen(sbuf_str(&name), "we");
+        bool ok = f && fputs(page, f) >= 0;
+        if (f && fclose(f) != 0)
+                ok = false;
+        if (!ok)
+                return dr_fail(err, DR_E_INTERNAL, NULL, "could not write %s: %m", sbuf_str(&name));
+        for (size_t i = 0; i < path[n - 1]->n_sub && n < MAN_DEPTH_MAX; i++) {
+                const struct opt_command *below[MAN_DEPTH_MAX];
+                if (path[n - 1]->sub[i]->hidden)
+                        continue;
+                memcpy(below, path, n * sizeof *below);
+                below[n] = path[n - 1]->sub[i];
+                int r = opt_command_man_write(dir, below, n + 1, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

@@ -129,6 +129,8 @@ char *opts_usage_hint(const struct opt_command *root, int argc, char *const *arg
 /* path: root first, n >= 1 commands down to the one described. */
 char *opt_command_help(const struct opt_command *const *path, size_t n);
 char *opt_command_man(const struct opt_command *const *path, size_t n);         /* roff, section 1 */
+/* Writes that page, and those of the verbs below it that are not hidden, as DIR/ROOT-VERB-VERB.1; dir must exist. Does file I/O. */
+int opt_command_man_write(const char *dir, const struct opt_command *const *path, size_t n, struct dr_error *err);
 /* Finds a verb by its name or alias; NULL: none. */
 const struct opt_command *opt_command_find(const struct opt_command *parent, const char *name);
 /* Completion script, all verbs and flags. dynamic: the program answers "PROGRAM __complete KIND" with one word a line for

@@ -173,6 +173,20 @@ int tls_fingerprint(const char *cert_pem, char buf[TLS_FINGERPRINT_CHARS + 1], s
         return 0;
 }
 
+int tls_fingerprint_sha1(const char *cert_pem, char buf[TLS_SHA1_CHARS + 1], struct dr_error *err) {
+        AUTO(x509_free) X509 *x = NULL;
+        int r = read_cert(cert_pem, &x, err);
+        if (r < 0)
+                return r;
+        unsigned char md[20];
+        unsigned n = sizeof md;
+        if (X509_digest(x, EVP_sha1(), md, &n) != 1 || n != sizeof md)
+                return dr_fail(err, DR_E_INTERNAL, NULL, "could not digest certificate");
+        for (unsigned i = 0; i < sizeof md; i++)
+                snprintf(buf + 3 * i, 4, "%02X%s", md[i], i + 1 < sizeof md ? ":" : "");
+        return 0;
+}
+
 int tls_cert_expires(const char *cert_pem, int64_t *ret_s, struct dr_error *err) {
         AUTO(x509_free) X509 *x = NULL;
         int r = read_cert(cert_pem, &x, err);
@@ -203,13 +217,13 @@ static int ctx_new(bool client, struct tls_ctx **ret, struct dr_error *err) {
         return 0;
 }
 
-int tls_server_ctx_new(const char *chain_pem, const char *key_pem, struct tls_ctx **ret, struct dr_error *err) {
+/* A context of its own for this certificate. */
+static int server_ctx_fill(struct tls_ctx *c, const char *chain_pem, const char *key_pem, struct dr_error *err) {
         char why[160];
-        AUTO(tls_ctx_unref) struct tls_ctx *c = NULL;
         AUTO(x509_free) X509 *leaf = NULL;
         AUTO(pkey_free) EVP_PKEY *key = NULL;
-        int r = ctx_new(false, &c, err);
-        if (r < 0 || (r = read_cert(chain_pem, &leaf, err)) < 0 || (r = read_key(key_pem, &key, err)) < 0)
+        int r = read_cert(chain_pem, &leaf, err);
+        if (r < 0 || (r = read_key(key_pem, &key, err)) < 0)
                 return r;
         if (SSL_CTX_use_certificate(c->ctx, leaf) != 1 || SSL_CTX_use_PrivateKey(c->ctx, key) != 1)
                 return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "cannot use certificate and key: %s", ssl_why(why));
@@ -221,7 +235,27 @@ int tls_server_ctx_new(const char *chain_pem, const char *key_pem, struct tls_ct
                         X509_free(x);
         ERR_clear_error();              /* the end of the chain is an error to the reader */
         SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+        return 0;
+}
+
+int tls_server_ctx_new(const char *chain_pem, const char *key_pem, struct tls_ctx **ret, struct dr_error *err) {
+        AUTO(tls_ctx_unref) struct tls_ctx *c = NULL;
+        int r = ctx_new(false, &c, err);
+        if (r < 0 || (r = server_ctx_fill(c, chain_pem, key_pem, err)) < 0)
+                return r;
         *ret = dr_take(c);
+        return 0;
+}
+
+int tls_server_ctx_renew(struct tls_ctx *c, const char *chain_pem, const char *key_pem, struct dr_error *err) {
+        AUTO(tls_ctx_unref) struct tls_ctx *fresh = NULL;
+        assert(!c->client);
+        int r = tls_server_ctx_new(chain_pem, key_pem, &fresh, err);
+        if (r < 0)
+                return r;
+        SSL_CTX *old = c->ctx;          /* connections hold their own reference */
+        c->ctx = fresh->ctx;
+        fresh->ctx = old;
         return 0;
 }
 

@@ -37,6 +37,8 @@ struct server {
         struct http_server *http;
         struct node_files *node_files;
         struct scripts *scripts;
+        struct server_tls *tls;
+        const struct server_conf *conf;
         struct host_sessions *sessions;
         struct host_tokens *host_tokens;
         struct streams *streams;
@@ -126,9 +128,28 @@ static bool path_is(const struct http_request *req, const char *a, const char *b
         return true;
 }
 
+static bool is_local(const char *peer) {
+        return str_eq(peer, "unix") || str_eq(peer, "::1") || str_starts(peer, "127.") || str_starts(peer, "::ffff:127.");
+}
+
+/* What a client may have without TLS although there is TLS: whether the server lives, and the authority to trust from now on. */
+static bool is_for_everybody(const struct http_request *req) {
+        return path_is(req, "ping", NULL, NULL) || path_is(req, "v1", "scripts", "ca.crt") || path_is(req, "v1", "scripts", "ca.pem");
+}
+
+/* Reads go to the same place with TLS. A write has told its secrets already: it is refused, so that somebody notices. */
+static void send_to_tls(struct http_request *req) {
+        if ((req->verb != VERB_GET && req->verb != VERB_HEAD) || !*req->host || http_headers_get(&req->headers, "upgrade"))
+                return http_reply_error(req, 403, "this server wants TLS: use its https address");
+        auto_free char *to = dr_xasprintf("https://%s%s", req->host, req->target);
+        http_reply(req, 307, &(struct http_header) { "Location", to }, 1, NULL, 0);
+}
+
 static void on_request(struct http_request *req, void *arg) {
         struct server *s = arg;
-        if (path_is(req, "v3", "host", "connect") && req->path.n == 3)
+        if (s->tls && s->conf->plain_redirect && !req->tls && !is_local(req->peer) && !is_for_everybody(req))
+                send_to_tls(req);
+        else if (path_is(req, "v3", "host", "connect") && req->path.n == 3)
                 host_sessions_connect(s->sessions, req);
         else if (streams_take(s->streams, req))
                 return;
@@ -159,8 +180,12 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
         if (r < 0)
                 return r;
         core_commit(s->core);
+        s->conf = conf;
+        if ((r = server_tls_new(s->loop, s->core, &conf->tls, &s->tls, err)) < 0)
+                return r;
         s->auth = auth_new(s->loop, s->core);
-        struct api_conf api = { .core = s->core, .store = s->store, .authenticate = auth_authenticate, .authenticate_arg = s->auth, .host_tokens = s->host_tokens };
+        struct api_conf api = { .core = s->core, .store = s->store, .authenticate = auth_authenticate, .authenticate_arg = s->auth, .host_tokens = s->host_tokens,
+                                .ca_pem = server_tls_ca_pem(s->tls) };
         s->api = api_new(&api);
         s->node_files = node_files_new(conf->node_dir);
         s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir, host_tokens_public_pem(s->host_tokens));
@@ -202,8 +227,8 @@ int server_new(struct loop *l, const struct server_conf *conf, struct server **r
         return 0;
 }
 
-int server_listen(struct server *s, const char *address, uint16_t port, struct tls_ctx *tls, uint16_t *ret_port, struct dr_error *err) {
-        return http_server_listen_tcp(s->http, address, port, tls, ret_port, err);
+int server_listen(struct server *s, const char *address, uint16_t port, uint16_t *ret_port, struct dr_error *err) {
+        return http_server_listen_tcp(s->http, address, port, server_tls_ctx(s->tls), ret_port, err);
 }
 
 static void on_drained(void *arg) {
@@ -239,6 +264,7 @@ struct server *server_free(struct server *s) {
         scripts_free(s->scripts);
         node_files_free(s->node_files);
         host_tokens_free(s->host_tokens);
+        server_tls_free(s->tls);
         s->core = core_free(s->core);
         s->api = api_free(s->api);
         s->store->ops->close(s->store);

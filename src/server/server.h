@@ -6,8 +6,7 @@
 #pragma once
 #include "core/core.h"
 #include "net/loop.h"
-
-struct tls_ctx;
+#include "server_tls.h"
 
 enum { SERVER_EXIT_STORE = 3 };
 
@@ -17,12 +16,14 @@ struct server_conf {
         const char *data_dir, *node_dir;
         bool no_auth, simulator;
         unsigned sim_hosts;             /* simulated hosts in the first environment, with simulator */
+        struct server_tls_conf tls;     /* borrowed with all in it for the server's life */
+        bool plain_redirect;            /* with TLS: requests without it, from elsewhere than this machine, are sent to https or refused */
 };
 
 struct server;
 /* Loads the state and starts working. */
 int server_new(struct loop *l, const struct server_conf *conf, struct server **ret, struct dr_error *err);
-int server_listen(struct server *s, const char *address, uint16_t port, struct tls_ctx *tls, uint16_t *ret_port, struct dr_error *err);
+int server_listen(struct server *s, const char *address, uint16_t port, uint16_t *ret_port, struct dr_error *err);
 /* Stops accepting, lets requests end, commits, then calls done: server_free() is next. */
 void server_stop(struct server *s, loop_fn done, void *arg);
 struct server *server_free(struct server *s);           /* NULL is fine; returns NULL */

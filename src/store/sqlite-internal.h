@@ -90,6 +90,8 @@ extern const size_t sqlite_migrations_n;
 
 /* Applies what is missing. A database newer than the last step is -EINVAL (InvalidFormat); a failing step leaves the version before it. */
 int sqlite_migrate(sqlite3 *db, const char *path, const struct migration *steps, size_t n, struct dr_error *err);
+/* Takes dir for this process until *ret_fd is closed: flock() on DIR/lock. -EBUSY: another process has it. */
+int sqlite_lock_dir(const char *dir, int *ret_fd, struct dr_error *err);
 int sqlite_connect(const char *path, sqlite3 **ret, struct dr_error *err);
 /* True when what was promised to be on disk may not be: a failed fsync, a damaged file. */
 bool sqlite_code_is_fatal(int extended_code);

@@ -244,25 +244,27 @@ static void sq_close(struct store *store) {
 }
 
 /* Takes the folder for this process: flock() on DIR/lock, which holds the pid for people to read. */
-static int lock_dir(struct sqlite_store *s, struct dr_error *err) {
-        auto_free char *path = dr_xasprintf("%s/lock", s->dir);
-        s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (s->lock_fd < 0)
+int sqlite_lock_dir(const char *dir, int *ret_fd, struct dr_error *err) {
+        auto_free char *path = dr_xasprintf("%s/lock", dir);
+        auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
                 return dr_fail(err, DR_E_STORE_FAILED, NULL, "could not open \"%s\": %m", path);
-        if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 if (errno != EWOULDBLOCK)
                         return dr_fail(err, DR_E_STORE_FAILED, NULL, "could not lock \"%s\": %m", path);
                 char pid[24] = "";
-                ssize_t n = pread(s->lock_fd, pid, sizeof pid - 1, 0);
+                ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
                 pid[MAX(n, 0)] = '\0';
                 pid[strspn(pid, "0123456789")] = '\0';
-                return dr_fail(err, DR_E_BUSY, NULL, "data folder \"%s\" is in use by %s%s", s->dir,
+                return dr_fail(err, DR_E_BUSY, NULL, "data folder \"%s\" is in use by %s%s", dir,
                                *pid ? "process " : "another process", pid);
         }
         char line[24];
         int n = snprintf(line, sizeof line, "%ld\n", (long) getpid());
-        if (ftruncate(s->lock_fd, 0) < 0 || pwrite(s->lock_fd, line, (size_t) n, 0) != n)
+        if (ftruncate(fd, 0) < 0 || pwrite(fd, line, (size_t) n, 0) != n)
                 return dr_fail(err, DR_E_STORE_FAILED, NULL, "could not write \"%s\": %m", path);
+        *ret_fd = fd;
+        fd = -1;
         return 0;
 }
 
@@ -292,7 +294,7 @@ static const struct store_ops ops = {
 };
 
 static int open_all(struct sqlite_store *s, struct dr_error *err) {
-        int r = lock_dir(s, err);
+        int r = sqlite_lock_dir(s->dir, &s->lock_fd, err);
         if (r < 0 || (r = sqlite_connect(s->path, &s->owner, err)) < 0)
                 return r;
         (void) chmod(s->path, 0600);    /* records hold names of hosts and people; best effort on file systems without modes */

@@ -96,8 +96,20 @@ static const struct opt_command supervise_command = {
         .name = "supervise", .summary = "runs another command of this program again and again, where no service manager does", .args = "COMMAND...",
         OPT_ROWS(supervise_rows), .min_args = 1, .max_args = 16, .first_ends = true, .run = run_supervise,
 };
+static const struct opt_command program;
+static int run_man(const struct opts *o, void *context) {
+        const struct opt_command *root = &program;
+        struct dr_error err;
+        if (opt_command_man_write(opts_args(o, NULL)[0], &root, 1, &err) == 0)
+                return 0;
+        fprintf(stderr, "drover-node: %s\n", err.message);
+        return 1;
+}
+static const struct opt_command man_command = {
+        .name = "man-pages", .summary = "writes this program's manual pages into a folder, for packages", .args = "DIR", .min_args = 1, .max_args = 1, .hidden = true, .run = run_man,
+};
 /* One row per part of the node; links named drover-PART run the part. */
-static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command };
+static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command, &man_command };
 
 static const struct opt_row rows[] = {
         { .name = "config", .arg = "FILE", .type = OPT_CONFIG, .dflt = "/etc/drover/node.conf", .help = "file with these settings as \"name = value\" lines" },

@@ -29,8 +29,7 @@ int data_dir_make(const char *dir, struct dr_error *err) {
         return 0;
 }
 
-static int key_make(const char *file, char key[MASTER_KEY_BYTES], struct dr_error *err) {
-        random_bytes(key, MASTER_KEY_BYTES);
+int master_key_write(const char *file, const char key[MASTER_KEY_BYTES], struct dr_error *err) {
         auto_free char *fresh = dr_xasprintf("%s.new", file);
         auto_close int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
@@ -52,18 +51,23 @@ static int key_make(const char *file, char key[MASTER_KEY_BYTES], struct dr_erro
 }
 
 int master_key_load(const char *file, const char *database, char ret[MASTER_KEY_BYTES], struct dr_error *err) {
-        char key[MASTER_KEY_BYTES + 1];
-        auto_close int fd = open(file, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT && access(database, F_OK) == 0)
+        if (access(file, F_OK) == 0 || errno != ENOENT)
+                return master_key_read(file, ret, err);
+        if (access(database, F_OK) == 0)
                 return dr_fail(err, DR_E_NOT_FOUND, "key-file", "key file \"%s\" does not exist, but database \"%s\" does: its secrets can only be read with "
                                "the key they were written with", file, database);
-        if (fd < 0 && errno == ENOENT) {
-                int r = key_make(file, key, err);
-                if (r < 0)
-                        return r;
-                memcpy(ret, key, MASTER_KEY_BYTES);
-                return 0;
-        }
+        char key[MASTER_KEY_BYTES];
+        random_bytes(key, sizeof key);
+        int r = master_key_write(file, key, err);
+        if (r < 0)
+                return r;
+        memcpy(ret, key, sizeof key);
+        return 0;
+}
+
+int master_key_read(const char *file, char ret[MASTER_KEY_BYTES], struct dr_error *err) {
+        char key[MASTER_KEY_BYTES + 1];
+        auto_close int fd = open(file, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return dr_fail(err, DR_E_INTERNAL, "key-file", "could not open key file \"%s\": %m", file);
         struct stat st;

@@ -1,8 +1,10 @@
 /* drover-server: API, engine, store and host sessions in one process on one port. */
 #include "base/log.h"
 #include "base/options.h"
+#include "commands.h"
 #include "files.h"
 #include "notify.h"
+#include "schedule.h"
 #include "server/auth/first_start.h"
 #include "server/server.h"
 
@@ -13,8 +15,6 @@
 extern char **environ;
 
 enum { DESCRIPTORS_MAX = 65536 };
-/* Exit codes: what a service manager or a script can tell apart. 3 is server.h's. */
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_IN_USE = 4, EXIT_NEWER = 5 };
 
 static const struct opt_row rows[] = {
         { .name = "config", .arg = "FILE", .type = OPT_CONFIG, .dflt = "/etc/drover/server.conf", .help = "file with these settings as \"name = value\" lines" },
@@ -26,13 +26,18 @@ static const struct opt_row rows[] = {
         { .name = "simulator", .type = OPT_FLAG, .help = "allow simulated hosts" },
         { .name = "sim-hosts", .arg = "N", .type = OPT_INT, .dflt = "0", .min = 0, .max = 20000, .help = "simulated hosts in the first environment; needs --simulator" },
         { .name = "node-dir", .arg = "DIR", .type = OPT_PATH, .help = "folder of the drover-node programs that hosts fetch; this program's own folder when not given" },
+        { .name = "tls", .type = OPT_FLAG, .help = "serve TLS too, with a certificate for this machine's names and addresses, made and renewed by an authority of this installation" },
+        { .name = "tls-name", .arg = "NAME", .type = OPT_LIST, .help = "further name or address for that certificate" },
+        { .name = "tls-cert", .arg = "FILE", .type = OPT_PATH, .help = "certificate (PEM, intermediates behind it) to serve TLS with, instead of --tls; read again when it changes" },
+        { .name = "tls-key", .arg = "FILE", .type = OPT_PATH, .help = "its private key" },
+        { .name = "tls-ca", .arg = "FILE", .type = OPT_PATH, .help = "authority of --tls-cert that hosts shall trust, when it is none that machines know" },
+        { .name = "plain-http", .type = OPT_ENUM, .values = "redirect|allow", .dflt = "redirect", .help = "with TLS: whether other machines are served without it too, or sent to https (writes are refused)" },
+        { .name = "backup-dir", .arg = "DIR", .type = OPT_PATH, .help = "folder for backups by schedule" },
+        { .name = "backup-every", .arg = "TIME", .type = OPT_DURATION, .dflt = "24h", .min = 1000, .max = 31536000000, .help = "how often, with --backup-dir" },
+        { .name = "backup-keep", .arg = "N", .type = OPT_INT, .dflt = "7", .min = 1, .max = 10000, .help = "how many of them stay" },
         { .name = "log-level", .type = OPT_ENUM, .values = "debug|info|warning|error", .dflt = "info", .help = "least important lines to log" },
-        { .name = "log-format", .type = OPT_ENUM, .values = "logfmt|json", .dflt = "logfmt", .help = "how log lines look" },
+        { .name = "log-format", .type = OPT_ENUM, .values = "text|json|logfmt", .dflt = "text", .help = "how log lines look" },
 };
-static const struct opt_command program = {
-        .name = "drover-server", .summary = "the server: API, engine, store and hosts' sessions", .env_prefix = "DROVER_", OPT_ROWS(rows),
-};
-
 static int fail(int code, const struct dr_error *err) {
         fprintf(stderr, "drover-server: %s\n", err->message);
         return code;
@@ -71,7 +76,7 @@ static int serve(const struct opts *o, struct server_conf *conf, struct loop *l)
         }
         if (server_new(l, conf, &run.server, &err) < 0)
                 return fail(EXIT_FAILED, &err);
-        int r = server_listen(run.server, host, port, NULL, &actual, &err);
+        int r = server_listen(run.server, host, port, &actual, &err);
         if (r < 0) {
                 server_free(run.server);
                 return fail(r == -EADDRINUSE || err.code == DR_E_BUSY || err.code == DR_E_CONFLICT ? EXIT_IN_USE : EXIT_FAILED, &err);
@@ -87,7 +92,12 @@ static int serve(const struct opts *o, struct server_conf *conf, struct loop *l)
         struct signal_watch *term = signal_watch_new(l, SIGTERM, on_signal, &run), *interrupt = signal_watch_new(l, SIGINT, on_signal, &run);
         char number[8];
         snprintf(number, sizeof number, "%u", actual);
-        log_info("serving", "version", DROVER_VERSION, "address", host, "port", number, "auth", conf->no_auth ? "off" : "on", NULL);
+        log_info("serving", "version", DROVER_VERSION, "address", host, "port", number, "auth", conf->no_auth ? "off" : "on",
+                 "tls", conf->tls.own ? "own" : conf->tls.cert_file ? "file" : "off", NULL);
+        AUTO(schedule_free) struct schedule *backups = NULL;
+        auto_free char *db_file = file_of(o, "db", "drover.db");
+        if (opts_str(o, "backup-dir") && *opts_str(o, "backup-dir"))
+                backups = schedule_new(l, db_file, opts_str(o, "backup-dir"), (uint64_t) opts_int(o, "backup-every"), (unsigned) opts_int(o, "backup-keep"));
         notify_manager("READY=1");
         loop_run(l);
         signal_watch_free(term);
@@ -106,16 +116,19 @@ static void raise_descriptor_limit(void) {
         }
 }
 
-static int run(const struct opts *o) {
+static int run(const struct opts *o, void *context) {
         struct dr_error err;
-        const char *dir = opts_str(o, "data"), *key = opts_str(o, "key-file"), *db = opts_str(o, "db"), *nodes = opts_str(o, "node-dir");
-        auto_free char *key_file = key && *key ? dr_xstrdup(key) : dr_xasprintf("%s/master.key", dir);
-        auto_free char *db_file = db && *db ? dr_xstrdup(db) : dr_xasprintf("%s/drover.db", dir);
+        const char *dir = opts_str(o, "data"), *nodes = opts_str(o, "node-dir"), *cert = opts_str(o, "tls-cert"), *tls_key = opts_str(o, "tls-key");
+        auto_free char *key_file = file_of(o, "key-file", "master.key"), *db_file = file_of(o, "db", "drover.db");
         auto_free char *node_dir = nodes && *nodes ? dr_xstrdup(nodes) : program_dir();
         char master_key[MASTER_KEY_BYTES];
         struct store *store = NULL;
         if (opts_int(o, "sim-hosts") && !opts_bool(o, "simulator")) {
                 (void) dr_fail(&err, DR_E_MISSING_REQUIRED, "simulator", "--sim-hosts needs --simulator");
+                return fail(EXIT_USAGE, &err);
+        }
+        if ((cert != NULL) != (tls_key != NULL) || (cert && opts_bool(o, "tls")) || (opts_str(o, "tls-ca") && !cert)) {
+                (void) dr_fail(&err, DR_E_INVALID_OPTION, "tls-cert", "--tls-cert and --tls-key belong together, --tls-ca goes with them, --tls does not");
                 return fail(EXIT_USAGE, &err);
         }
         if (strstr(db_file, "://")) {
@@ -132,11 +145,21 @@ static int run(const struct opts *o) {
         struct server_conf conf = {
                 .store = store, .data_key = master_key, .data_dir = dir, .node_dir = node_dir,
                 .no_auth = opts_bool(o, "no-auth"), .simulator = opts_bool(o, "simulator"), .sim_hosts = (unsigned) opts_int(o, "sim-hosts"),
+                .tls = { .own = opts_bool(o, "tls"), .cert_file = cert, .key_file = tls_key, .ca_file = opts_str(o, "tls-ca"), .data_dir = dir },
+                .plain_redirect = opts_enum(o, "plain-http") == 0,
         };
+        conf.tls.names = opts_list(o, "tls-name", &conf.tls.n_names);
         r = serve(o, &conf, l);
         explicit_bzero(master_key, sizeof master_key);
         return r;
 }
+
+static const struct opt_command *const commands[] = { &command_backup, &command_restore, &command_man };
+
+static const struct opt_command program = {
+        .name = "drover-server", .summary = "the server: API, engine, store and hosts' sessions", .env_prefix = "DROVER_", OPT_ROWS(rows), OPT_SUB(commands),
+        .run = run,
+};
 
 int main(int argc, char **argv) {
         struct dr_error err = { 0 };
@@ -155,6 +178,6 @@ int main(int argc, char **argv) {
                 printf("drover-server %s\n", DROVER_VERSION);
                 return EXIT_OK;
         }
-        log_init((enum log_level) opts_enum(o, "log-level"), (enum log_format) opts_enum(o, "log-format"), "drover-server");
-        return run(o);
+        log_init((enum log_level) opts_enum(o, "log-level"), opts_enum(o, "log-format") == 1 ? LOG_JSON : LOG_LOGFMT, "drover-server");
+        return opts_command(o)->run(o, (void *) (uintptr_t) &program);
 }

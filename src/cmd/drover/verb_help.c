@@ -12,31 +12,6 @@ static const struct opt_row rows[] = {
         { .name = "man-dir", .arg = "DIR", .type = OPT_PATH, .help = "write the manual pages of all commands into this folder" },
 };
 
-/* drover.1, drover-exec.1, drover-volumes-create.1 ... */
-static int write_pages(const char *dir, const struct opt_command **path, size_t n, struct dr_error *err) {
-        auto_sbuf struct sbuf name = SBUF(4096);
-        sbuf_puts(&name, dir);
-        for (size_t i = 0; i < n; i++)
-                sbuf_printf(&name, "%c%s", i ? '-' : '/', path[i]->name);
-        sbuf_puts(&name, ".1");
-        auto_free char *page = opt_command_man(path, n);
-        FILE *f = fopen(sbuf_str(&name), "we");
-        bool ok = f && fputs(page, f) >= 0;
-        if (f && fclose(f) != 0)
-                ok = false;
-        if (!ok)
-                return dr_fail(err, DR_E_INTERNAL, NULL, "could not write %s: %m", sbuf_str(&name));
-        for (size_t i = 0; i < path[n - 1]->n_sub && n < DEPTH_MAX; i++) {
-                if (path[n - 1]->sub[i]->hidden)
-                        continue;
-                path[n] = path[n - 1]->sub[i];
-                int r = write_pages(dir, path, n + 1, err);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 static int run(const struct opts *o, void *context) {
         struct cli *c = context;
         const struct opt_command *path[DEPTH_MAX + 1] = { c->root };
@@ -52,7 +27,7 @@ static int run(const struct opts *o, void *context) {
         if (dir) {
                 if (mkdir(dir, 0755) < 0 && errno != EEXIST)
                         return dr_fail(&c->err, DR_E_INTERNAL, NULL, "could not make %s: %m", dir);
-                return write_pages(dir, path, n, &c->err);
+                return opt_command_man_write(dir, path, n, &c->err);
         }
         auto_free char *text = opts_bool(o, "man") ? opt_command_man(path, n) : opt_command_help(path, n);
         fputs(text, stdout);

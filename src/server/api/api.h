@@ -26,6 +26,7 @@ struct api_conf {
         api_authenticate_fn *authenticate;      /* NULL: access control is off, everybody is the admin account (api.md 2.3) */
         void *authenticate_arg;
         struct host_tokens *host_tokens;        /* NULL: nobody gets at hosts through this server (501) */
+        const char *ca_pem;                     /* authority that hosts shall trust, for join commands; NULL: none of ours */
         api_reply_fn *reply;
         void *reply_arg;
 };

@@ -3,7 +3,8 @@
 # program and the settings and keeps the host. It needs root, a Docker engine, and nothing else.
 #
 # Reads from the environment: CATTLE_AGENT_IP (address of this host to report), CATTLE_HOST_LABELS (k=v&k2=v2), CATTLE_URL_OVERRIDE
-# (another address of the server), DOCKER_HOST (unix:// socket of the engine).
+# (another address of the server), DOCKER_HOST (unix:// socket of the engine), CA_FINGERPRINT (SHA-1) and CA_SHA256 (fingerprints of the
+# certificate authority that the server must have: the join command of a server with its own authority sets them).
 set -u
 
 URL='@URL@'
@@ -100,11 +101,36 @@ TMP=$(mktemp -d "$DIR/join.XXXXXX") || fail "could not make a temporary folder i
 trap 'rm -rf "$TMP"' EXIT
 trap 'exit 1' INT TERM
 
+# Of a PEM file's first certificate, as upper-case hex. $1: sha1sum or sha256sum.
+fingerprint() { awk '/^-----END/ { exit } !/^-/' "$2" | base64 -d 2>/dev/null | $1 | cut -d ' ' -f 1 | tr a-f A-F; }
+wanted() { printf '%s' "$1" | tr -d ': ' | tr a-f A-F; }
 CA_FILE=
-if [ -n "$CA_PEM" ]; then
-        CA_FILE=$DIR/ca.pem
-        printf '%s\n' "$CA_PEM" >"$CA_FILE" || fail "could not write $CA_FILE"
-fi
+case $BASE in
+https://*)
+        if [ -n "$CA_PEM" ]; then
+                printf '%s\n' "$CA_PEM" >"$TMP/ca.pem"
+        elif [ -n "${CA_FINGERPRINT:-}${CA_SHA256:-}" ]; then
+                # Not trusted yet: its fingerprint decides.
+                if have curl; then
+                        curl -fsSLk --connect-timeout 10 -o "$TMP/ca.pem" "$BASE/v1/scripts/ca.crt"
+                else
+                        wget -q --no-check-certificate -O "$TMP/ca.pem" "$BASE/v1/scripts/ca.crt"
+                fi || fail "the certificate authority of $BASE could not be fetched"
+        fi
+        if [ -s "$TMP/ca.pem" ]; then
+                if [ -n "${CA_SHA256:-}" ] && [ "$(fingerprint sha256sum "$TMP/ca.pem")" != "$(wanted "$CA_SHA256")" ] ||
+                   [ -n "${CA_FINGERPRINT:-}" ] && [ "$(fingerprint sha1sum "$TMP/ca.pem")" != "$(wanted "$CA_FINGERPRINT")" ]; then
+                        fail "the server at $BASE does not have the expected certificate authority" \
+                                "somebody may be between here and the server, or its authority was replaced: take the join command again from a page you trust"
+                fi
+                CA_FILE=$DIR/ca.pem
+                # Upstream's place, for the images that look there.
+                mkdir -p /var/lib/rancher/etc/ssl && cp "$TMP/ca.pem" /var/lib/rancher/etc/ssl/ca.crt && mv -f "$TMP/ca.pem" "$CA_FILE" || fail "could not write $CA_FILE"
+        fi ;;
+*)
+        # An upstream agent would fall back on this; we do not: whoever gave a fingerprint wants TLS.
+        [ -z "${CA_FINGERPRINT:-}${CA_SHA256:-}" ] || fail "a fingerprint of the certificate authority is given, but $BASE is no https address" ;;
+esac
 
 fetch "$BASE/ping" "$TMP/ping" || fail "the server at $BASE cannot be reached from this machine: $(tail -n 1 "$TMP/ping.err" 2>/dev/null)" \
         "check name, port and firewall; when the server has another address for this machine, set CATTLE_URL_OVERRIDE"

@@ -4,6 +4,7 @@
 #include "server/api/encode.h"
 #include "server/api/fields.h"
 #include "core/secret.h"
+#include "net/tls.h"
 #include "server/registration_token.h"
 #include "types.h"
 
@@ -76,10 +77,19 @@ const char *registration_field(struct api_req *req, const struct record *r, enum
         const char *url = url_of(req, r, token), *form = setting_get(c, "docker.register.command");
         if (f == F_registrationUrl)
                 return url;
+        char sha1[TLS_SHA1_CHARS + 1] = "", sha256[TLS_FINGERPRINT_CHARS + 1] = "";
+        const char *ca = req->api->conf.ca_pem;
+        bool trusted = !ca || tls_fingerprint_sha1(ca, sha1, NULL) < 0 || tls_fingerprint(ca, sha256, NULL) < 0;
         if (*form)
-                return fill(req, form, (const char *const[]) { "", image, url });
+                return fill(req, form, (const char *const[]) { trusted ? "" : arena_printf(&req->arena, "-e CA_FINGERPRINT=\"%s\" ", sha1), image, url });
         const char *base = registration_base(req);
-        return arena_printf(&req->arena, "curl -fsSL '%s/v1/scripts/%s/join' | sudo sh", base ? base : req->base, token);
+        base = base ? base : req->base;
+        if (trusted || !str_starts(base, "https://"))
+                return arena_printf(&req->arena, "curl -fsSL '%s/v1/scripts/%s/join' | sudo sh", base, token);
+        /* The authority first, by its fingerprint: nothing is run that did not come through it. */
+        return arena_printf(&req->arena, "F=$(mktemp) && curl -fsSLko \"$F\" '%s/v1/scripts/ca.crt' && if [ \"$(sed '/^-/d' \"$F\" | base64 -d | sha256sum | cut -c 1-64)\" = %s ]; "
+                            "then curl -fsSL --cacert \"$F\" '%s/v1/scripts/%s/join' | sudo CA_FINGERPRINT='%s' CA_SHA256=%s sh; "
+                            "else echo 'the server does not have the expected certificate authority' >&2; false; fi", base, sha256, base, token, sha1, sha256);
 }
 
 /* The link is the script's address: whoever asks for it here is sent there. */
