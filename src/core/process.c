@@ -57,9 +57,19 @@ const char *core_transitioning(const struct record *r) {
         return str_eq(record_str(r, F_transitioningState), "error") ? "error" : "no";
 }
 
+/* Kinds that are kept as the API wants it and start nothing: they say so. */
+static const char *kind_note(const struct record *r) {
+        switch (r->kind) {
+        case T_loadBalancerService: return "load balancers are not run by this version yet";
+        case T_composeProject: case T_composeService: return "compose projects are not run by this version yet";
+        case T_kubernetesStack: case T_kubernetesService: return "Kubernetes is not run by this version yet";
+        default: return NULL;
+        }
+}
+
 const char *core_transitioning_message(const struct core *c, const struct record *r) {
         if (!state_is_transitioning((enum type_id) r->type, (enum state_id) r->state))
-                return str_eq(record_str(r, F_transitioningState), "error") ? record_str(r, F_transitioningMessage) : NULL;
+                return str_eq(record_str(r, F_transitioningState), "error") ? record_str(r, F_transitioningMessage) : kind_note(r);
         const struct text *p = map_get(&c->progress, record_key(r));
         if (p)
                 return p->s;

@@ -40,6 +40,7 @@ const struct setting_def setting_defs[] = {
         { "host.remove.delay.seconds", "-1", false },
         { "instance.compute.tries", "5", false },
         { "jwt.default.expiration.seconds", "300", false },
+        { "lb.instance.image", "rancher/lb-service-haproxy:v0.9.14", true },
         { "localization", "", true },
         { "main_tables.purge.after.seconds", "172800", false },
         { "modify.infrastructure.roles", "superadmin,admin,service,owner,member,project,environment,projectadmin,agent", false },

@@ -65,8 +65,7 @@ static bool is_later(const struct api_req *req, const struct type_def *def) {
         static const enum type_id later[] = {
                 T_sshKey, T_hostTemplate, T_machine, T_machineDriver, T_virtualMachine,
                 T_volume, T_volumeTemplate, T_snapshot, T_backup, T_backupTarget, T_containerEvent, T_externalEvent, T_serviceEvent,
-                T_externalHandler, T_dynamicSchema, T_networkDriverService, T_storageDriverService, T_loadBalancerService,
-                T_kubernetesService, T_kubernetesStack, T_composeService, T_composeProject, T_projectTemplate, T_accountLink,
+                T_externalHandler, T_dynamicSchema,
         };
         for (size_t i = 0; i < ARRAY_LEN(later); i++)
                 if (type_is_a(req->version, def->id, later[i]))

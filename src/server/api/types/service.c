@@ -151,6 +151,8 @@ static int check_launch_configs(struct api_req *req, const struct type_def *def,
                 return r;
         if (lc)
                 json_object_object_del(lc, "name");     /* the primary has the service's */
+        if (lc && def->id == T_loadBalancerService)
+                lb_launch_config(lc, setting_get(api_core(req), "lb.instance.image"));
         if (lc)
                 values_set(values, F_launchConfig, value_json(lc));
         if (secondaries)
@@ -188,6 +190,16 @@ int service_validate(struct api_req *req, const struct type_def *def, struct fie
         }
         if (!old && (r = check_launch_configs(req, def, values, err)) < 0)
                 return r;
+        struct json_object *lb = json_of(values, F_lbConfig), *new_lc = old ? json_of(values, F_launchConfig) : NULL;
+        if (lb && (r = lb_config_check(lb, def->id == T_loadBalancerService, err)) < 0)
+                return r;
+        if (new_lc && def->id == T_loadBalancerService) {
+                AUTO(json_free) struct json_object *lc = json_copy(new_lc);
+                if ((r = check_image(lc, false, err)) < 0 || (r = normalise_ports(lc, err)) < 0)
+                        return r;
+                lb_launch_config(lc, setting_get(api_core(req), "lb.instance.image"));
+                values_set(values, F_launchConfig, value_json(lc));
+        }
         if ((r = check_selector(values, F_selectorContainer, err)) < 0 || (r = check_selector(values, F_selectorLink, err)) < 0)
                 return r;
         const struct value *metadata = field_values_get(values, F_metadata), *policy = field_values_get(values, F_scalePolicy);

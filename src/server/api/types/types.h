@@ -72,6 +72,14 @@ void certificate_create(struct api_req *req, struct record *r, const struct fiel
 void pull_task_create(struct api_req *req, struct record *r, const struct field_values *values);
 int certificate_remove(struct api_req *req, struct record *r, struct dr_error *err);
 int certificate_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+/* Port rules of a balancer, or target rules of another service (types/lb_service.c; orchestration.md 5). */
+int lb_config_check(struct json_object *lb, bool balancer, struct dr_error *err);
+/* Adds labels and health check that a balancer's container needs. own_image: setting lb.instance.image. */
+void lb_launch_config(struct json_object *lc, const char *own_image);
+void driver_service_create(struct api_req *req, struct record *r, const struct field_values *values);
+void driver_service_update(struct api_req *req, struct record *r, const struct field_values *values, bool changed);
+int driver_service_remove(struct api_req *req, struct record *r, struct dr_error *err);
+int driver_service_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 void api_key_create(struct api_req *req, struct record *r, const struct field_values *values);
 int project_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void project_create(struct api_req *req, struct record *r, const struct field_values *values);
