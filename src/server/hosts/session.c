@@ -15,7 +15,7 @@ enum {
         LOW_BYTES = 64 * 1024,          /* frames of streams go to the connection while less than this waits there: control messages overtake the rest */
 };
 
-struct host_sessions { struct loop *loop; struct core *core; struct node_files *files; struct session *first; size_t n; };
+struct host_sessions { struct loop *loop; struct core *core; struct node_files *files; struct session *first; size_t n; uint64_t looked_ms; char node_sha256[NODE_SHA256_CHARS + 1]; };
 
 struct session {
         struct host_link link;          /* first: the core's handle */
@@ -193,8 +193,16 @@ static struct record *agent_of(struct session *s) {
         return a && a->state != S_removing && a->state != S_removed ? a : NULL;
 }
 
-/* NULL: hosts are not to be upgraded, or there is nothing to serve. */
-static const char *node_sha256(struct session *s) { return policy_upgrades(s->all->core) ? node_files_sha256(s->all->files) : NULL; }
+/* NULL: hosts are not to be upgraded, or there is nothing to serve. The file is looked at once a second, not with each host's heartbeat. */
+static const char *node_sha256(struct session *s) {
+        struct host_sessions *h = s->all;
+        uint64_t now_ms = loop_now_ms(h->loop);
+        if (!h->looked_ms || now_ms >= h->looked_ms + LOOK_MS) {
+                snprintf(h->node_sha256, sizeof h->node_sha256, "%s", str_or(node_files_sha256(h->files), ""));
+                h->looked_ms = now_ms | 1;
+        }
+        return *h->node_sha256 && policy_upgrades(h->core) ? h->node_sha256 : NULL;
+}
 
 static uint64_t settings_hash(const char *sha256, const char *images) {
         return hash_bytes(images, strlen(images)) ^ (sha256 ? hash_bytes(sha256, strlen(sha256)) : 0);
