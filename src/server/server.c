@@ -16,7 +16,9 @@
 #include "hosts/session.h"
 #include "streams/service_proxy.h"
 #include "streams/streams.h"
+#include "metrics/metrics.h"
 #include "net/http_server.h"
+#include "net/rate.h"
 #include "node_files.h"
 #include "scripts.h"
 
@@ -25,6 +27,8 @@ enum {
         TURN_ITEMS = 16,                /* ... looking at the clock after so many queue items */
         COMMIT_GAP_MS = 2,              /* how long changes wait for a commit under way */
         DRAIN_MS = 5000,
+        METRICS_BYTES_MAX = 1 << 20,
+        RATE_BURST_S = 2,               /* what may come at once: so many seconds' worth */
         PER_ADDRESS_MAX = 4096,         /* many clients and hosts may share an address; those with keys do not count */
 };
 
@@ -38,6 +42,9 @@ struct server {
         struct node_files *node_files;
         struct scripts *scripts;
         struct server_tls *tls;
+        struct metrics *metrics;
+        struct rate *rate;              /* NULL: no limit */
+        int64_t started_ms;
         const struct server_conf *conf;
         struct host_sessions *sessions;
         struct host_tokens *host_tokens;
@@ -120,6 +127,18 @@ static void store_wake(void *arg) {
 }
 
 /* ---- requests ---- */
+/* Refusals of the HTTP layer in the API's form (api.md 1.7). */
+static void error_body(int status, const char *message, struct sbuf *body, const char **ret_type, void *arg) {
+        struct server *s = arg;
+        char id[UUID_CHARS + 1];
+        struct jw w = JW(body, JSON_ESCAPE_SLASH);
+        error_begin(&w, core_rng(s->core), status, http_status_text(status), id);
+        jw_kstring(&w, "message", http_status_text(status));
+        jw_kstring(&w, "detail", message);
+        jw_end(&w);
+        *ret_type = "application/json; charset=utf-8";
+}
+
 static bool path_is(const struct http_request *req, const char *a, const char *b, const char *c) {
         const char *const want[] = { a, b, c };
         for (size_t i = 0; i < ARRAY_LEN(want) && want[i]; i++)
@@ -145,10 +164,58 @@ static void send_to_tls(struct http_request *req) {
         http_reply(req, 307, &(struct http_header) { "Location", to }, 1, NULL, 0);
 }
 
+static void send_metrics(struct server *s, struct http_request *req) {
+        if (!s->conf->metrics_open && !is_local(req->peer) && !auth_is_admin_key(s->core, &req->headers)) {
+                http_reply_error(req, 401, "figures are for administrators: their API key as Basic credentials, or ask from this machine itself");
+                return;
+        }
+        if (req->verb != VERB_GET && req->verb != VERB_HEAD) {
+                http_reply_error(req, 405, NULL);
+                return;
+        }
+        auto_sbuf struct sbuf out = SBUF(METRICS_BYTES_MAX);
+        metrics_write(s->metrics, &(struct metrics_view) {
+                .core = s->core, .store = s->store, .db_file = s->conf->db_file, .host_sessions = host_sessions_count(s->sessions),
+                .subscribers = events_subscribers(s->events), .streams = streams_count(s->streams), .connections = http_server_connections(s->http),
+                .slow_readers = ws_slow_closed(), .started_ms = s->started_ms }, &out);
+        http_reply(req, 200, &(struct http_header) { "Content-Type", "text/plain; version=0.0.4; charset=utf-8" }, 1, sbuf_str(&out), out.len);
+}
+
+/* Before the body is read: an address that asks too often. */
+static void on_head(struct http_request *req, void *arg) {
+        struct server *s = arg;
+        if (!s->rate || str_eq(req->peer, "unix") || (is_local(req->peer) && !s->conf->rate_local))
+                return;
+        uint64_t wait_ms = rate_take(s->rate, req->peer, time_mono_ms());
+        if (!wait_ms)
+                return;
+        auto_sbuf struct sbuf body = SBUF(4096);
+        const char *type;
+        char seconds[24];
+        snprintf(seconds, sizeof seconds, "%llu", (unsigned long long) ((wait_ms + 999) / 1000));
+        error_body(429, "this address asks too often", &body, &type, s);
+        http_reply(req, 429, (const struct http_header[]) { { "Content-Type", type }, { "Retry-After", seconds } }, 2, sbuf_str(&body), body.len);
+}
+
+static void on_reply(const struct http_request *req, int status, void *arg) {
+        struct server *s = arg;
+        metrics_count_request(s->metrics, req, status);
+        if (!req || !log_on(LOG_DEBUG))
+                return;
+        char code[12], took_ms[24];
+        snprintf(code, sizeof code, "%d", status);
+        snprintf(took_ms, sizeof took_ms, "%.3f", (double) (time_mono_us() - req->began_us) / 1e3);
+        /* The query may hold a token; the client's own id of the request is what it can look for here. */
+        log_debug("request", "method", req->method, "path", req->raw_path, "status", code, "ms", took_ms, "peer", req->peer,
+                  "request", str_or(http_headers_get(&req->headers, "x-request-id"), ""), NULL);
+}
+
 static void on_request(struct http_request *req, void *arg) {
         struct server *s = arg;
         if (s->tls && s->conf->plain_redirect && !req->tls && !is_local(req->peer) && !is_for_everybody(req))
                 send_to_tls(req);
+        else if (path_is(req, "metrics", NULL, NULL) && req->path.n == 1)
+                send_metrics(s, req);
         else if (path_is(req, "v3", "host", "connect") && req->path.n == 3)
                 host_sessions_connect(s->sessions, req);
         else if (streams_take(s->streams, req))
@@ -157,18 +224,6 @@ static void on_request(struct http_request *req, void *arg) {
                 node_files_serve(s->node_files, req, req->path.seg[2], req->path.seg[3]);
         else
                 api_handle(s->api, req);
-}
-
-/* Refusals of the HTTP layer in the API's form (api.md 1.7). */
-static void error_body(int status, const char *message, struct sbuf *body, const char **ret_type, void *arg) {
-        struct server *s = arg;
-        char id[UUID_CHARS + 1];
-        struct jw w = JW(body, JSON_ESCAPE_SLASH);
-        error_begin(&w, core_rng(s->core), status, http_status_text(status), id);
-        jw_kstring(&w, "message", http_status_text(status));
-        jw_kstring(&w, "detail", message);
-        jw_end(&w);
-        *ret_type = "application/json; charset=utf-8";
 }
 
 /* ---- life ---- */
@@ -195,7 +250,8 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
                 return r;
         api_add_special(s->api, "r", false, service_proxy_special, s->streams);
         s->events = events_new(s->loop, s->core, s->api);
-        struct http_server_config http = { .handler = on_request, .error_body = error_body, .arg = s, .per_address_max = PER_ADDRESS_MAX };
+        struct http_server_config http = { .handler = on_request, .on_head = on_head, .on_reply = on_reply, .error_body = error_body, .arg = s,
+                                           .per_address_max = conf->per_address_max ? conf->per_address_max : PER_ADDRESS_MAX };
         s->http = http_server_new(s->loop, &http);
         if (conf->simulator) {
                 s->sim = simagents_new(s->core);
@@ -209,13 +265,16 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
 int server_new(struct loop *l, const struct server_conf *conf, struct server **ret, struct dr_error *err) {
         struct server *s = dr_xnew(struct server);
         s->loop = l;
+        s->metrics = metrics_new();
+        s->rate = conf->rate_limit ? rate_new(conf->rate_limit, RATE_BURST_S * conf->rate_limit) : NULL;
+        s->started_ms = time_wall_ms();
         s->store = conf->store;
         s->store->wake = store_wake;
         s->store->wake_arg = s;
         s->due = timer_new(l, nothing, s);
         s->gap = timer_new(l, on_gap, s);
         s->core = core_new(&(struct core_conf) { .store = s->store, .clock = core_real_clock, .simulator = conf->simulator,
-                                                 .no_auth = conf->no_auth, .data_key = conf->data_key });
+                                                 .no_auth = conf->no_auth, .proxy_mode = conf->proxy_mode, .data_key = conf->data_key });
         int r = start(s, conf, err);
         if (r < 0) {
                 server_free(s);
@@ -265,6 +324,8 @@ struct server *server_free(struct server *s) {
         node_files_free(s->node_files);
         host_tokens_free(s->host_tokens);
         server_tls_free(s->tls);
+        metrics_free(s->metrics);
+        rate_free(s->rate);
         s->core = core_free(s->core);
         s->api = api_free(s->api);
         s->store->ops->close(s->store);

@@ -15,8 +15,14 @@ struct server_conf {
         const char *data_key;           /* 32 bytes, borrowed for the server's life */
         const char *data_dir, *node_dir;
         bool no_auth, simulator;
+        const char *proxy_mode;         /* "off": nobody gets at hosts through this server, while no setting says otherwise; may be NULL */
         unsigned sim_hosts;             /* simulated hosts in the first environment, with simulator */
         struct server_tls_conf tls;     /* borrowed with all in it for the server's life */
+        const char *db_file;            /* whose size /metrics tells; NULL: none */
+        bool metrics_open;              /* /metrics for everybody; else for this machine's own addresses and administrators' keys */
+        unsigned rate_limit;            /* requests a second of one address; 0: no limit. This machine's own count only with rate_local */
+        bool rate_local;
+        unsigned per_address_max;       /* connections of one address without keys; 0: a default */
         bool plain_redirect;            /* with TLS: requests without it, from elsewhere than this machine, are sent to https or refused */
 };
 

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import struct
 import threading
 import time
@@ -277,6 +278,13 @@ class Over(Streams):
         self.check(self.admin.get(self.p + '/hosts/1h1/hoststats'), 501, 'HostApiProxyDisabled')
         self.check(self.admin.put('/settings/host.api.proxy.mode', {'value': 'embedded'}), 200)
 
+    def test_the_environment_of_the_server_can_turn_the_proxy_off(self):
+        server = client.Server(self.args, env=dict(os.environ, CATTLE_HOST_API_PROXY_MODE='off'))
+        self.addCleanup(server.close)
+        server.start()
+        server.admin().wait('/projects/1a5/hosts/1h1', 'active')
+        self.check(server.admin().post('/projects/1a5/hosts/1h1/?action=dockersocket'), 501, 'HostApiProxyDisabled')
+
     def test_the_key_outlives_a_restart(self):
         server = client.Server(self.args)
         self.addCleanup(server.close)
@@ -444,7 +452,7 @@ class Hosts(Streams):
     def test_more_streams_than_a_host_takes_are_refused(self):
         a = self.access(self.path, 'logs', {})
         first = len(self.agent.opened)
-        sockets, code = [], None
+        sockets, code, reason = [], None, ''
         while code is None and len(sockets) < 600:
             ws = wsclient.open_access(self.server, a)
             sockets.append(ws)
@@ -452,8 +460,8 @@ class Hosts(Streams):
             with self.agent.lock:
                 opened = self.agent.lock.wait_for(lambda: len(self.agent.opened) - first >= len(sockets), 0.5)
             if not opened:
-                code = ws.end()[1]
-        self.assertEqual(code, 1011)
+                code, reason = ws.end()[1:]
+        self.assertEqual((code, reason.split(':')[0]), (1011, 'TooManyStreams'))
         self.assertLessEqual(len(sockets), 513)
         for ws in sockets:
             ws.close()

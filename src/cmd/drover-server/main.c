@@ -32,6 +32,10 @@ static const struct opt_row rows[] = {
         { .name = "tls-key", .arg = "FILE", .type = OPT_PATH, .help = "its private key" },
         { .name = "tls-ca", .arg = "FILE", .type = OPT_PATH, .help = "authority of --tls-cert that hosts shall trust, when it is none that machines know" },
         { .name = "plain-http", .type = OPT_ENUM, .values = "redirect|allow", .dflt = "redirect", .help = "with TLS: whether other machines are served without it too, or sent to https (writes are refused)" },
+        { .name = "metrics-open", .type = OPT_FLAG, .help = "/metrics is for everybody; without it for this machine's own addresses and administrators' API keys" },
+        { .name = "rate-limit", .arg = "N", .type = OPT_INT, .dflt = "2000", .min = 0, .max = 1000000, .help = "requests a second that one address may make, twice as many at once; the next get 429; 0: no limit" },
+        { .name = "rate-limit-local", .type = OPT_FLAG, .help = "that counts for this machine's own addresses too" },
+        { .name = "address-connections", .arg = "N", .type = OPT_INT, .dflt = "4096", .min = 1, .max = 1000000, .help = "connections that one address may have without showing keys; further ones are closed" },
         { .name = "backup-dir", .arg = "DIR", .type = OPT_PATH, .help = "folder for backups by schedule" },
         { .name = "backup-every", .arg = "TIME", .type = OPT_DURATION, .dflt = "24h", .min = 1000, .max = 31536000000, .help = "how often, with --backup-dir" },
         { .name = "backup-keep", .arg = "N", .type = OPT_INT, .dflt = "7", .min = 1, .max = 10000, .help = "how many of them stay" },
@@ -144,8 +148,10 @@ static int run(const struct opts *o, void *context) {
         AUTO(loop_free) struct loop *l = loop_new();
         struct server_conf conf = {
                 .store = store, .data_key = master_key, .data_dir = dir, .node_dir = node_dir,
-                .no_auth = opts_bool(o, "no-auth"), .simulator = opts_bool(o, "simulator"), .sim_hosts = (unsigned) opts_int(o, "sim-hosts"),
+                .no_auth = opts_bool(o, "no-auth"), .proxy_mode = getenv("CATTLE_HOST_API_PROXY_MODE"), .simulator = opts_bool(o, "simulator"), .sim_hosts = (unsigned) opts_int(o, "sim-hosts"),
                 .tls = { .own = opts_bool(o, "tls"), .cert_file = cert, .key_file = tls_key, .ca_file = opts_str(o, "tls-ca"), .data_dir = dir },
+                .db_file = db_file, .metrics_open = opts_bool(o, "metrics-open"), .rate_limit = (unsigned) opts_int(o, "rate-limit"),
+                .rate_local = opts_bool(o, "rate-limit-local"), .per_address_max = (unsigned) opts_int(o, "address-connections"),
                 .plain_redirect = opts_enum(o, "plain-http") == 0,
         };
         conf.tls.names = opts_list(o, "tls-name", &conf.tls.n_names);

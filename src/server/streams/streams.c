@@ -235,8 +235,11 @@ static void open_targets(struct client *c, const struct stream_targets *list) {
                 if (host_stream_open(c->all->core, list->v[i].host, &t->stream, list->v[i].kind, list->v[i].data, &err) == 0)
                         c->n_open++;
         }
-        if (!c->n_open)
-                say_end(c, list->n ? dr_error_row(err.code)->api_code : "", list->n ? err.message : "there is no such host");
+        if (c->n_open)
+                return;
+        const char *code = !list->n ? "" : err.code == DR_E_TOO_MANY_REQUESTS ? "TooManyStreams" : err.code == DR_E_NOT_IMPLEMENTED ? "NotSupported"
+                                                                                                 : "HostUnavailable";
+        say_end(c, code, list->n ? err.message : "nothing is there to be watched");
 }
 
 static void join(struct streams *s, struct http_request *req, const struct stream_route *route, const struct stream_targets *list) {
