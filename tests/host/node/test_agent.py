@@ -520,5 +520,39 @@ class Server(Case):
         self.server.reported('u2', 'running')
 
 
+@unittest.skipIf(engines.why_not() or RELAY, engines.why_not() or 'has relays of its own')
+class Facts(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.socket = os.path.join(cls.engine.dir, 'front.sock')
+
+    def setUp(self):
+        self.front = None
+        self.upgrade('1.44')
+        self.addCleanup(lambda: (self.front.kill(), self.front.wait()))
+        super().setUp()
+
+    def upgrade(self, version):
+        """Another engine on the same socket: a process, so that all connections end with it."""
+        if self.front:
+            self.front.kill()
+            self.front.wait()
+            self.server.wait(lambda: not self.server.host['engine']['healthy'], 'the engine is away')
+            os.unlink(self.socket)
+        self.front = subprocess.Popen([sys.executable, engine_relay.__file__, self.engine.socket, self.socket, version])
+
+    def test_an_upgraded_engine_is_told_at_once_and_spoken_to_in_its_new_version(self):
+        self.server.wait(lambda: self.server.host['engine']['apiVersion'] == '1.44', 'the engine of before')
+        told = self.server.host['engine']['version']
+        self.upgrade('1.52')
+        self.server.wait(lambda: self.server.host['engine']['apiVersion'] == '1.52' and self.server.host['engine']['healthy'], 'the engine of now')
+        self.assertEqual(self.server.host['engine']['version'], told)
+        self.server.want('u1')
+        self.assertTrue(self.one('u1')['State']['Running'])
+        hosts = [m for m in self.server.messages if m['t'] == 'host']
+        self.assertLess(len(hosts), 8)                  # changes, not a message with each look
+
+
 if __name__ == '__main__':
     unittest.main(verbosity=2)
