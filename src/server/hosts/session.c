@@ -11,7 +11,7 @@
 #include "server/auth/auth.h"
 
 enum {
-        HELLO_MS = 30000, STALL_MS = 30000, QUEUE_BYTES_MAX = 24 << 20, OUT_BYTES_MAX = HOST_MESSAGE_BYTES_MAX,
+        HELLO_MS = 30000, LOOK_MS = 1000, STALL_MS = 30000, QUEUE_BYTES_MAX = 24 << 20, OUT_BYTES_MAX = HOST_MESSAGE_BYTES_MAX,
         LOW_BYTES = 64 * 1024,          /* frames of streams go to the connection while less than this waits there: control messages overtake the rest */
 };
 
