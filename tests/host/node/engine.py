@@ -96,9 +96,13 @@ class Engine:
         argv = ['dockerd', '-H', f'unix://{self.socket}', '--exec-opt=native.cgroupdriver=cgroupfs']
         if self.groups:
             argv.append(f'--cgroup-parent=/{self.name}')
-        self.daemon = self.inside(*argv, stdout=log, stderr=log)
-        until(lambda: self.daemon.poll() is not None or self.answers(), 'an answer of the engine')
-        if self.daemon.poll() is not None:
+        # Killed, it may find its containerd half gone and give up; a service manager starts it again, and so do we.
+        for _ in range(5):
+            self.daemon = self.inside(*argv, stdout=log, stderr=log)
+            until(lambda: self.daemon.poll() is not None or self.answers(), 'an answer of the engine')
+            if self.daemon.poll() is None:
+                break
+        else:
             raise AssertionError('dockerd ended: ' + open(os.path.join(self.dir, 'log', 'dockerd')).read()[-2000:])
 
     def answers(self):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What a slow way to the server does to the agent's control messages while two hundred streams have more to say than fits. Real engine, a server of the
-test's own that takes 2 MB a second (tests/host/node)."""
+"""Streams of a real agent and engine with a server of the test's own (tests/host/node): one that takes 2 MB a second while two hundred streams have more
+to say than fits, and an engine that is restarted under a client that follows a log."""
 import os
+import signal
 import socket
 import struct
 import sys
@@ -58,6 +59,40 @@ class Slow(test_agent.Case):
         self.assertIs(server.session, session)
         session.frame(2, struct.pack('>IBI', 7, 2, 1000))
         server.wait(lambda: server.messages[-1]['t'] == 'heartbeat', 'a heartbeat after it')
+
+
+COUNTER = '''trap 'over=1' TERM; n=$(cat /n 2>/dev/null || echo 0)
+while [ -z "$over" ]; do n=$((n+1)); echo $n >/n; echo "line $n"; sleep 0.02; done'''
+
+
+class EngineRestarts(test_agent.Case):
+    def test_following_goes_on_when_the_engine_is_back(self):
+        server = self.server
+        c = server.want('counter', command=['/bin/sh', '-c', COUNTER])
+        seen, ended = [], []
+
+        def on_binary(frame):
+            stream, kind = struct.unpack('>IB', frame[:5])
+            if kind == 0:
+                seen.append(frame[5:])
+                server.session.frame(2, struct.pack('>IBI', stream, 2, len(frame) - 5))
+            elif kind == 1:
+                ended.append(frame[5:])
+        server.session.on_binary = on_binary
+        server.session.send({'t': 'stream', 'epoch': server.epoch, 'id': 1, 'kind': 'logs', 'data': {'container': c['dockerId'], 'uuid': 'counter', 'follow': True}})
+        engines.until(lambda: len(seen) > 20, 'the first lines')
+        for signum in (signal.SIGTERM, signal.SIGKILL):
+            self.engine_restart(signum)
+            before = len(seen)
+            engines.until(lambda before=before: len(seen) > before + 20 or ended, 'lines after the restart')
+            self.assertEqual(ended, [])
+        # All the engine has, once and in order: one that is killed may lose what it had not written down.
+        told = list(seen)
+        kept = self.engine.docker('logs', c['dockerId']).splitlines()
+        self.assertEqual(told, [b'01 %s\n' % line.encode() for line in kept[:len(told)]])
+        server.want('counter', 'absent')
+        engines.until(lambda: ended, 'the end')
+        self.assertEqual(ended, [b''])
 
 
 if __name__ == '__main__':
