@@ -164,6 +164,7 @@ static void on_removed(struct docker_call *c, int result, int status, const char
                 m->changed = true;
         } else if (status != 404) {                     /* a container or another image uses it after all */
                 log_info("an unused image cannot be removed", "image", *name ? name : m->removing->id, "reason", why, NULL);
+                m->removing->used_ms = time_wall_ms();  /* not with each look */
                 m->removing = NULL;
         }
         m->name++;

@@ -420,5 +420,19 @@ class Life(Base):
         self.remove(c)
 
 
+@unittest.skipIf(harness.why_not() or not harness.machine_has_cgroup_v1(), harness.why_not() or 'the other tests run on cgroup2 here')
+class Cgroup2(Base):
+    cgroup2 = True
+
+    def test_what_version_2_of_control_groups_does_not_know_is_left_out_and_said(self):
+        fields = {'memorySwappiness': 10, 'oomKillDisable': True, 'kernelMemory': 67108864, 'cpuRealtimePeriod': 1000000}
+        c = self.run_it(name='two', **fields)
+        host = self.inspect(c['externalId'])['HostConfig']
+        self.assertEqual([host.get(k) for k in ('MemorySwappiness', 'KernelMemory', 'CpuRealtimePeriod')], [None, 0, 0])
+        log = self.agent_log()
+        for field in fields:
+            self.assertIn(f'{field} is left out: this host has version 2 of control groups', log)
+
+
 if __name__ == '__main__':
     harness.main()
