@@ -9,6 +9,12 @@ uint64_t time_mono_ms(void) {
         return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
 }
 
+uint64_t time_mono_us(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+}
+
 int64_t time_wall_ms(void) {
         struct timespec t;
         clock_gettime(CLOCK_REALTIME, &t);

@@ -1,4 +1,5 @@
 /* One connection of the HTTP server: input, limits, one request at a time. */
+#include "base/times.h"
 #include "net/http_conn.h"
 
 #include <stdio.h>
@@ -47,6 +48,7 @@ static void abort_request(struct http_conn *c) {
 void http_conn_refuse(struct http_conn *c, int status, const char *message) {
         if (stream_is_closing(c->s))
                 return;
+        http_conn_count(c, status);
         abort_request(c);
         struct http_server *srv = c->srv;
         auto_sbuf struct sbuf body = SBUF(64 * 1024), head = SBUF(1024);
@@ -95,6 +97,7 @@ static struct request *make_request(struct http_conn *c, struct http_head *h) {
         p->host = str_or(http_headers_get(&p->headers, "host"), "");
         p->minor = h->minor;
         p->tls = stream_is_tls(c->s);
+        p->began_us = time_mono_us();
         p->peer = stream_peer(c->s);
         p->body_max = c->srv->cfg.body_max ? c->srv->cfg.body_max : HTTP_BODY_BYTES_MAX;
         c->req = r;

@@ -64,5 +64,10 @@ void http_conn_request_done(struct http_conn *c, bool keep);
 /* Hands the stream over; bytes behind the request go back to it. Frees request and connection (at the end of its input loop). */
 struct stream *http_conn_detach(struct http_conn *c);
 void http_conn_trust(struct http_conn *c);
+/* An answer with this status goes out to the current request, or to what was none. */
+static inline void http_conn_count(struct http_conn *c, int status) {
+        if (c->srv->cfg.on_reply)
+                c->srv->cfg.on_reply(c->req ? &c->req->pub : NULL, status, c->srv->cfg.arg);
+}
 void http_reply_produce(void *request);                 /* deferred call of the producer; also on drain */
 const char *http_server_date(struct http_server *srv);

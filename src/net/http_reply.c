@@ -55,6 +55,7 @@ static void reply(struct request *r, int status, const struct http_header *extra
                   struct buf *counted) {
         assert(!r->streaming);
         struct http_conn *c = r->c;
+        http_conn_count(c, status);
         auto_sbuf struct sbuf head = SBUF(HEAD_OUT_BYTES_MAX + ONE_BUF_BYTES);
         start_head(&head, c, status, extra, n_extra);
         if (!has_no_body(status))
@@ -135,6 +136,7 @@ void http_reply_stream(struct http_request *req, int status, const struct http_h
         struct request *r = (struct request *) req;
         struct http_conn *c = r->c;
         assert(!r->streaming && c->handling);
+        http_conn_count(c, status);
         r->chunked = length < 0 && r->pub.minor > 0;
         r->left = length < 0 ? -1 : length;
         if (length < 0 && !r->chunked)
@@ -260,6 +262,7 @@ struct ws *http_upgrade_websocket(struct http_request *req, const char *protocol
         if (protocol)
                 add_header(&head, "Sec-WebSocket-Protocol", protocol);
         sbuf_puts(&head, "\r\n");
+        http_conn_count(c, 101);
         struct stream *s = http_conn_detach(c);
         (void) stream_write(s, head.data, head.len);            /* gone: on_close comes */
         return ws_new(s, true, options, ev, arg);
@@ -278,6 +281,7 @@ struct stream *http_upgrade_raw_with(struct http_request *req, const char *proto
         for (size_t i = 0; i < n_extra; i++)
                 add_header(&head, extra[i].name, extra[i].value);
         sbuf_puts(&head, "Connection: Upgrade\r\n\r\n");
+        http_conn_count(c, 101);
         struct stream *s = http_conn_detach(c);
         stream_set_events(s, ev, arg);
         (void) stream_write(s, head.data, head.len);            /* gone: on_close comes */

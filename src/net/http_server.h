@@ -23,6 +23,7 @@ struct http_request {                   /* read-only except where said */
         int minor;                      /* 0 or 1 */
         bool tls;
         const char *peer;               /* address; "unix" */
+        uint64_t began_us;              /* CLOCK_MONOTONIC microseconds: the head was complete */
         const char *body;               /* NUL-terminated behind body_len; NULL when none, or when on_body took it */
         size_t body_len;
 
@@ -42,6 +43,8 @@ struct http_server_config {
         void (*on_head)(struct http_request *req, void *arg);
         /* Optional. Body for errors of the layer: write it, set *ret_type (static storage). Default: text/plain. */
         void (*error_body)(int status, const char *message, struct sbuf *body, const char **ret_type, void *arg);
+        /* Optional. An answer's head goes out: for counting. req is NULL when no head could be read. */
+        void (*on_reply)(const struct http_request *req, int status, void *arg);
         void *arg;
         size_t body_max;                /* HTTP_BODY_BYTES_MAX when 0 */
         unsigned connections_max;       /* 0: soft descriptor limit minus 256 */

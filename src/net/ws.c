@@ -8,6 +8,9 @@
 
 enum { PING_MS = 30000, STALL_MS = 10000, CLOSE_MS = 2000, PINGS_MISSED_MAX = 2 };
 
+static _Atomic uint64_t n_slow;         /* of the process */
+uint64_t ws_slow_closed(void) { return n_slow; }
+
 struct ws {
         struct stream *s;
         const struct ws_events *ev;
@@ -84,6 +87,7 @@ int ws_send_frame(struct ws *w, struct buf *frame) {
                 return -EPIPE;
         size_t queued = stream_queued_bytes(w->s);
         if (queued && queued + frame->len > w->queue_max) {
+                n_slow++;
                 ws_close(w, WS_CLOSE_POLICY, "too slow");
                 return -ENOBUFS;
         }
@@ -95,6 +99,7 @@ int ws_send(struct ws *w, unsigned opcode, const void *p, size_t n) {
                 return -EPIPE;
         size_t queued = stream_queued_bytes(w->s);
         if (queued && queued + n > w->queue_max) {
+                n_slow++;
                 ws_close(w, WS_CLOSE_POLICY, "too slow");
                 return -ENOBUFS;
         }
@@ -191,8 +196,10 @@ static void on_deadline(struct stream *s, void *arg) {
 
 static void on_close(struct stream *s, int why, void *arg) {
         struct ws *w = arg;
-        if (why == -ETIMEDOUT && w->pings < PINGS_MISSED_MAX)           /* the stall limit, not a missing pong */
+        if (why == -ETIMEDOUT && w->pings < PINGS_MISSED_MAX) {         /* the stall limit, not a missing pong */
+                n_slow++;
                 note_close(w, WS_CLOSE_POLICY, "too slow");
+        }
         note_close(w, WS_CLOSE_ABNORMAL, s->error ? s->error : why < 0 ? uv_strerror(why) : "closed without a close frame");
         if (w->ev->on_close)
                 w->ev->on_close(w, w->close_code, w->close_reason, w->arg);

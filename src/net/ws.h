@@ -37,6 +37,8 @@ struct buf *ws_frame_text(const void *p, size_t n);
 struct buf *ws_frame_binary(const void *p, size_t n);
 /* 0; -EPIPE: closing; -ENOBUFS: too slow, and it is being closed with 1008. */
 int ws_send_frame(struct ws *w, struct buf *frame);             /* server side only; takes its own reference */
+/* How many connections of this process were closed, their queue dropped, because the other side was too slow. Any thread. */
+uint64_t ws_slow_closed(void);
 int ws_send(struct ws *w, unsigned opcode, const void *p, size_t n);
 int ws_send_text(struct ws *w, const char *s);
 void ws_pause(struct ws *w);            /* no on_message soon: what was already read is still delivered */

@@ -1,5 +1,7 @@
 #include "store.h"
 
+const double store_commit_bounds_s[STORE_COMMIT_BOUNDS] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 };
+
 struct store_batch *store_batch_new(uint64_t seq) {
         struct store_batch *b = dr_xnew(struct store_batch);
         b->seq = seq;

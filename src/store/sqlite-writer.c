@@ -2,6 +2,7 @@
 #include "sqlite-internal.h"
 
 #include "base/log.h"
+#include "base/times.h"
 #include "base/parse.h"
 
 static const char *const statements[ST_MAX] = {
@@ -175,6 +176,14 @@ static bool trim(struct sqlite_store *s, const struct trim *t) {
         return changed == TRIM_ROWS;
 }
 
+static void count_time(struct store_stats *stats, uint64_t us) {
+        size_t i = 0;
+        while (i < STORE_COMMIT_BOUNDS && (double) us > store_commit_bounds_s[i] * 1e6)
+                i++;
+        stats->commit_n[i]++;
+        stats->commit_us += us;
+}
+
 static void finish(struct sqlite_store *s, struct job *j) {
         s->finished++;
         if (j->result == STORE_OK) {
@@ -222,8 +231,11 @@ void *sqlite_writer_main(void *arg) {
                         j->message = dr_xstrdup("an earlier batch failed");
                 } else {
                         pthread_mutex_unlock(&s->lock);
+                        uint64_t began_us = time_mono_us();
                         j->result = commit(s, j->batch, &j->message);
+                        uint64_t took_us = time_mono_us() - began_us;
                         pthread_mutex_lock(&s->lock);
+                        count_time(&s->stats, took_us);
                 }
                 finish(s, j);
                 pthread_cond_signal(&s->reader_cond);

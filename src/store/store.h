@@ -38,7 +38,10 @@ void store_batch_add(struct store_batch *b, enum store_op_kind kind, const char 
 
 enum store_result { STORE_OK = 0, STORE_FAILED = -1, STORE_FATAL = -2 };
 
-struct store_stats { uint64_t commits, failed, rows, bytes; };
+/* commit_n[i]: commits that took at most store_commit_bounds_s[i] seconds (and more than the one before); the last: all longer ones. */
+enum { STORE_COMMIT_BOUNDS = 13 };
+extern const double store_commit_bounds_s[STORE_COMMIT_BOUNDS];
+struct store_stats { uint64_t commits, failed, rows, bytes, commit_us, commit_n[STORE_COMMIT_BOUNDS + 1]; };
 
 enum { STORE_HISTORY_LIMIT_MAX = 3000 };
 struct store_history_query {

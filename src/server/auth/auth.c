@@ -343,6 +343,13 @@ struct record *auth_agent(struct core *c, const struct http_headers *headers) {
         return account && agent_role_of(account) == AGENT_ROLE_MAX ? agent_of_account(c, account) : NULL;      /* containers' agents have no host */
 }
 
+bool auth_is_admin_key(struct core *c, const struct http_headers *headers) {
+        auto_free char *user = NULL, *password = NULL;
+        struct record *key = http_headers_basic(headers, &user, &password) == 0 ? credential_check(c, user, password) : NULL;
+        const struct record *account = key ? world_get(core_world(c), T_account, key->account_id) : NULL;
+        return account && account->kind == T_account && str_eq(record_str(account, F_kind), "admin");
+}
+
 /* ---- failures ---- */
 const char *auth_address(struct api_req *req) { return arena_strdup(&req->arena, str_or(req->http ? req->http->peer : NULL, "")); }
 

@@ -21,6 +21,9 @@ const char *auth_provider(struct core *c);              /* "localauthconfig"; "n
 /* The agent whose key is in the Authorization header (agent.md 1); NULL: none. Borrowed. */
 struct record *auth_agent(struct core *c, const struct http_headers *headers);
 
+/* Whether the Authorization header holds the API key of an administrator. */
+bool auth_is_admin_key(struct core *c, const struct http_headers *headers);
+
 /* ---- for types/ ---- */
 /* The session that the request shows in cookie, bearer or parameter; NULL: none that lives. */
 struct record *auth_session(struct api_req *req);
