@@ -56,6 +56,10 @@ static const struct dr_error_row rows[] = {
         [DR_E_INVALID_BASE64]       = { "InvalidBase64", 422, EINVAL },
         [DR_E_SERVER_ADDRESS_USED]  = { "ServerAddressUsed", 400, EEXIST },
         [DR_E_IN_USE]               = { "InvalidAction", 405, EBUSY },
+        [DR_E_CANT_VERIFY_HEALTHCHECK] = { "CantVerifyHealthcheck", 403, EPERM },
+        [DR_E_TOO_MANY_EVENTS]      = { "TooManyContainerEvents", 409, EBUSY },
+        [DR_E_DRIVER_CONFIG]        = { "DriverConfigExactlyOneRequired", 422, EINVAL },
+        [DR_E_LATEST_SNAPSHOT]      = { "InvalidState", 400, EINVAL },
 };
 _Static_assert(ARRAY_LEN(rows) == DR_CODE_MAX, "one row per code");
 

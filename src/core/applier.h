@@ -13,6 +13,16 @@ void agent_state_changed(struct core *c, struct record *agent, enum state_id now
 void host_state_changed(struct core *c, struct record *host, enum state_id old, enum state_id now);
 
 core_handler generic_object_create;             /* pull_task.c */
+core_handler external_event_create, service_event_create;
+core_handler physical_host_bootstrap, machine_driver_create, machine_driver_activate;   /* machines.c */
+
+/* volumes.c */
+core_handler volume_create, volume_remove;
+void volume_idle(struct core *c, struct record *v);
+/* The engine's Mounts of a container: rows for volumes that have none, and which it has where. */
+void volumes_observed(struct core *c, struct record *instance, struct json_object *mounts);
+/* A container has gone: what of its volumes nobody else has is removed or left as its strategy says. */
+void volumes_instance_gone(struct core *c, const struct record *instance);
 
 /* instances.c */
 core_handler instance_create, instance_start, instance_stop, instance_restart, instance_remove, instance_error;

@@ -25,6 +25,14 @@ static const struct core_handler_row rows[] = {
         { P_stack_create, stack_create },
         { P_stack_remove, stack_remove },
         { P_genericobject_create, generic_object_create },
+        { P_externalevent_create, external_event_create },
+        { P_serviceevent_create, service_event_create },
+        { P_physicalhost_bootstrap, physical_host_bootstrap },
+        { P_machinedriver_create, machine_driver_create },
+        { P_machinedriver_activate, machine_driver_activate },
+        { P_machinedriver_reactivate, machine_driver_activate },
+        { P_volume_create, volume_create },
+        { P_volume_remove, volume_remove },
         { P_account_deactivate, account_deactivate },
         { P_account_remove, account_remove },
 };
@@ -46,6 +54,7 @@ void core_idle_trigger(struct core *c, struct record *r) {
         case T_host:     host_idle(c, r); break;
         case T_instance: instance_idle(c, r); break;
         case T_service:  service_idle(c, r); break;
+        case T_volume:   volume_idle(c, r); break;
         default:         break;
         }
 }

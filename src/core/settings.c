@@ -25,6 +25,7 @@ const struct setting_def setting_defs[] = {
         { "audit_log.purge.after.seconds", "2592000", false },
         { "bootstrap.required.image", "rancher/agent:v1.2.11", true },
         { "catalog.url", "", true },
+        { "container.event.max.size", "150", false },
         { "docker.register.command", "", false },
         { "drover.host.heartbeat.millis", "5000", false },
         { "drover.subscribers.per.account.max", "5000", false },

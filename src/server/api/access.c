@@ -73,7 +73,8 @@ bool access_is_system(const struct record *r) {
 }
 
 static bool is_infra(const struct api_req *req, enum type_id kind) {
-        return kind == T_host || kind == T_hostTemplate || kind == T_registrationToken || type_is_a(req->version, kind, T_physicalHost);
+        return kind == T_host || kind == T_hostTemplate || kind == T_registrationToken ||
+                kind == T_storageDriverService || kind == T_networkDriverService || type_is_a(req->version, kind, T_physicalHost);
 }
 
 static int refuse(struct api_req *req, const char *what, struct dr_error *err) {

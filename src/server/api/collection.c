@@ -152,6 +152,8 @@ static bool listed(struct listing *l, const struct record *r) {
                 return false;
         if (l->def->id == T_project && !l->parent && req->all_accounts && !req->all && !req->conditions_all)
                 return api_member_role(req, req->caller, r) != NULL;
+        if (l->def->id == T_userPreference && !l->parent && !req->all)  /* everybody's only when they are asked for (api.md 3.1) */
+                return r->account_id == req->account_id;
         return true;
 }
 

@@ -60,13 +60,9 @@ static bool is_row(const struct type_def *def) {
         return (type_field(def, F_uuid) || type_field(def, F_created)) && !view_is(def->base);
 }
 
-/* Types whose rows would promise what nothing does yet: accepting a secret and not sealing it is worse than refusing it. */
+/* Types whose rows would promise what nothing does yet. */
 static bool is_later(const struct api_req *req, const struct type_def *def) {
-        static const enum type_id later[] = {
-                T_sshKey, T_hostTemplate, T_machine, T_machineDriver, T_virtualMachine,
-                T_volume, T_volumeTemplate, T_snapshot, T_backup, T_backupTarget, T_containerEvent, T_externalEvent, T_serviceEvent,
-                T_externalHandler, T_dynamicSchema,
-        };
+        static const enum type_id later[] = { T_virtualMachine, T_volume, T_snapshot, T_backup };
         for (size_t i = 0; i < ARRAY_LEN(later); i++)
                 if (type_is_a(req->version, def->id, later[i]))
                         return true;

@@ -114,7 +114,10 @@ static void follow_record(struct api_req *req, struct record *r) {
         const struct link_def *l = shown ? type_link(shown, req->seg[2], strlen(req->seg[2])) : NULL;
         struct dr_error err;
         if (!l) {
-                not_found(req);
+                const struct type_hooks *h = shown ? type_hooks_of(req->version, (enum type_id) r->kind) : NULL;
+                int k = h && h->on_hidden_link && req->method == VERB_GET ? h->on_hidden_link(req, r, req->seg[2], &err) : -ENOSYS;
+                if (k < 0)
+                        not_found(req);
                 return;
         }
         api_saw(req, r->seq);

@@ -6,6 +6,7 @@
 #include "formats/portspec.h"
 #include "model/encode.h"
 #include "model/launch.h"
+#include "types/types.h"
 
 struct revealed { const struct record *r; enum field_id f; const char *value; struct revealed *next; };
 
@@ -243,6 +244,18 @@ static void secret(struct api_req *req, const struct record *r, const struct fie
         jw_string(w, open);
 }
 
+/* Of a host that registers it is a secret, of any other object an ordinary field. */
+static void generic_key(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
+        if (r->kind == T_register)
+                secret(req, r, f, w);
+        else
+                jw_string(w, record_str(r, F_key));
+}
+
+static void template_secrets(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
+        host_template_write_secrets(req, r, w);
+}
+
 static void registration(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
         jw_string(w, registration_field(req, r, (enum field_id) f->id));
 }
@@ -269,6 +282,80 @@ static void data(struct api_req *req, const struct record *r, const struct field
         jw_end(w);
 }
 
+/* ---- volumes ---- */
+const struct record *pool_of_volume(struct api_req *req, const struct record *volume) {
+        int64_t host = record_int(volume, F_hostId);
+        const struct records *l = host ? world_of_account(api_world(req), T_storagePool, volume->account_id) : NULL;
+        for (size_t i = 0; l && i < l->n; i++)
+                if (record_int(l->v[i], F_hostId) == host && l->v[i]->kind != T_registry)
+                        return l->v[i];
+        return NULL;
+}
+
+static void mount_entry(struct api_req *req, struct jw *w, const struct record *i, const struct record *v, struct json_object *o) {
+        char id[ID_TEXT_MAX];
+        jw_begin_object(w);
+        jw_kstring(w, "type", "mountEntry");
+        jw_kstring(w, "instanceId", id_format(req->version, T_instance, i->id, id));
+        jw_kstring(w, "instanceName", record_name(i));
+        jw_kstring(w, "path", json_str(o, "path", NULL));
+        jw_kstring(w, "permission", json_str(o, "permissions", NULL));
+        jw_kstring(w, "volumeId", id_format(req->version, T_volume, v->id, id));
+        jw_kstring(w, "volumeName", record_name(v));
+        jw_end(w);
+}
+
+/* Entries of one container; of: only this volume, 0 for all. */
+static void mount_entries(struct api_req *req, struct jw *w, const struct record *i, int64_t of) {
+        struct json_object *list = record_json(i, F_mountList);
+        for (size_t k = 0; list && k < json_object_array_length(list); k++) {
+                struct json_object *o = json_object_array_get_idx(list, k);
+                const struct record *v = world_get(api_world(req), T_volume, json_int(o, "volumeId", 0));
+                if (!v || (of && v->id != of))
+                        continue;
+                api_saw(req, v->seq);
+                api_saw(req, i->seq);
+                mount_entry(req, w, i, v, o);
+        }
+}
+
+static void instance_mounts(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
+        (void) f;
+        jw_begin_array(w);
+        mount_entries(req, w, r, 0);
+        jw_end(w);
+}
+
+static void volume_mounts(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
+        (void) f;
+        int64_t host = record_int(r, F_hostId);
+        const struct records *l = host ? world_by_int(api_world(req), T_instance, F_hostId, host) : NULL;
+        jw_begin_array(w);
+        for (size_t i = 0; l && i < l->n; i++)
+                mount_entries(req, w, l->v[i], r->id);
+        jw_end(w);
+}
+
+static void pool_hosts(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
+        (void) f;
+        char id[ID_TEXT_MAX];
+        jw_begin_array(w);
+        if (record_int(r, F_hostId))
+                jw_string(w, id_format(req->version, T_host, record_int(r, F_hostId), id));
+        jw_end(w);
+}
+
+static void pool_volumes(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
+        (void) f;
+        char id[ID_TEXT_MAX];
+        int64_t host = record_int(r, F_hostId);
+        const struct records *l = host && r->kind != T_registry ? world_by_int(api_world(req), T_volume, F_hostId, host) : NULL;
+        jw_begin_array(w);
+        for (size_t i = 0; l && i < l->n; i++)
+                jw_string(w, id_format(req->version, T_volume, l->v[i]->id, id));
+        jw_end(w);
+}
+
 static const struct { enum type_id table; enum field_id field; compute_fn *fn; } computed[] = {
         { T_account, F_identity, account_identity },
         { T_account, F_healthState, health },
@@ -276,6 +363,10 @@ static const struct { enum type_id table; enum field_id field; compute_fn *fn; }
         { T_host, F_instanceIds, host_instance_ids },
         { T_host, F_publicEndpoints, host_endpoints },
         { T_instance, F_labels, instance_labels },
+        { T_instance, F_mounts, instance_mounts },
+        { T_volume, F_mounts, volume_mounts },
+        { T_storagePool, F_hostIds, pool_hosts },
+        { T_storagePool, F_volumeIds, pool_volumes },
         { T_instance, F_primaryIpAddress, instance_primary_ip },
         { T_instance, F_serviceIds, instance_service_ids },
         { T_service, F_currentScale, service_current_scale },
@@ -287,6 +378,8 @@ static const struct { enum type_id table; enum field_id field; compute_fn *fn; }
         { T_stack, F_serviceIds, stack_service_ids },
         { T_credential, F_secretValue, secret },
         { T_secret, F_value, secret },
+        { T_region, F_secretValue, secret },
+        { T_hostTemplate, F_secretValues, template_secrets },
         { T_certificate, F_key, secret },
         { T_credential, F_token, registration },
         { T_credential, F_command, registration },
@@ -295,7 +388,7 @@ static const struct { enum type_id table; enum field_id field; compute_fn *fn; }
         { T_agent, F_secretValue, secret },
         { T_genericObject, F_secretKey, secret },
         { T_genericObject, F_accessKey, secret },
-        { T_genericObject, F_key, secret },
+        { T_genericObject, F_key, generic_key },
         { T_NONE, F_data, data },                       /* of every table */
 };
 

@@ -211,7 +211,7 @@ class Cells:
         ('*', 'system'), ('*', 'name'), ('*', 'uuid'), ('*', 'kind'), ('*', 'data'), ('*', 'accountId'), ('certificate', 'cert'), ('certificate', 'key'), ('certificate', 'certChain'),
         ('service', 'scale'), ('*', 'selectorContainer'), ('*', 'selectorLink'), ('externalService', 'externalIpAddresses'), ('externalService', 'hostname'),
         ('setting', 'value'), ('activeSetting', 'value'), ('*', 'publicValue'), ('*', 'secretValue'), ('account', 'externalId'), ('account', 'externalIdType'),
-        ('project', 'externalId'), ('project', 'externalIdType'), ('*', 'lbConfig'), ('*', 'projectTemplateId'), ('*', 'definition'), ('*', 'state'),
+        ('project', 'externalId'), ('project', 'externalIdType'), ('*', 'lbConfig'), ('*', 'projectTemplateId'), ('*', 'definition'), ('*', 'state'), ('projectTemplate', 'isPublic'),
     }
 
     def meaningful(self, name, field):
@@ -236,6 +236,9 @@ class Cells:
             if v is not None and field not in ('id', 'type', 'data'):
                 body[field] = v
         a = http.put(path, body)
+        if role == 'restricted' and name in INFRASTRUCTURE:
+            self.expect(role, name, 'update', a, 403, 'Forbidden')
+            return
         self.expect(role, name, 'update read-only', a, 200)
         after = self.world.super.get(path).body or {}
         for field in body:

@@ -28,6 +28,8 @@ int host_validate(struct api_req *req, const struct type_def *def, struct field_
                 if (v && v->tag == V_INT && v->i < 0)
                         return dr_fail(err, DR_E_MIN_LIMIT, field_name(amounts[i]), "%s is not below 0", field_name(amounts[i]));
         }
+        if (!old && machine_validate(req, def, values, old, err) < 0)
+                return -EINVAL;
         return labels && labels->tag == V_JSON ? check_labels(text_json(labels->t), err) : 0;
 }
 
