@@ -12,6 +12,8 @@ static bool same_server(const char *address, const char *server) {
         address = scheme ? scheme + 3 : address;
         size_t n = strcspn(address, "/");
         bool hub = n == strlen("docker.io") && strncasecmp(address, "docker.io", n) == 0;
+        if (str_ieq(server, "docker.io"))               /* one registry, two names */
+                server = DOCKERREF_DEFAULT_SERVER;
         return hub ? str_ieq(server, DOCKERREF_DEFAULT_SERVER) : strlen(server) == n && strncasecmp(address, server, n) == 0;
 }
 

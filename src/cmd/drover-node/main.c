@@ -165,5 +165,7 @@ int main(int argc, char **argv) {
                 return 0;
         }
         log_init((enum log_level) opts_enum(o, "log-level"), (enum log_format) opts_enum(o, "log-format"), "drover-node");
+        if (argc > 0)
+                args[0] = (char *) program.name;        /* a link's name is in the words already, should they be used again */
         return opts_command(o)->run(o, args);
 }
