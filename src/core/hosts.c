@@ -50,6 +50,7 @@ static void observation_free(struct observation *o) {
         text_unref(o->ip);
         text_unref(o->error);
         text_unref(o->ports);
+        text_unref(o->mounts);
         free(o);
 }
 
@@ -399,6 +400,10 @@ static void observe_one(struct core *c, struct host_rt *rt, const struct observe
         seen->finished_ms = o->finished_ms;
         struct text *docker_id = text_or_null(o->docker_id), *ip = text_or_null(o->ip), *error = text_or_null(o->error);
         struct text *ports = o->ports && json_object_array_length(o->ports) ? text_from_json(o->ports) : NULL;
+        struct text *mounts = o->mounts && json_object_array_length(o->mounts) ? text_from_json(o->mounts) : NULL;
+        changed |= seen->mounts != mounts;
+        text_unref(seen->mounts);
+        seen->mounts = mounts;
         changed |= seen->docker_id != docker_id || seen->ip != ip || seen->error != error || seen->ports != ports;
         text_unref(seen->docker_id);
         text_unref(seen->ip);

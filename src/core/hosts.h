@@ -84,7 +84,7 @@ struct observation {
         bool by_silence;                /* absent because a full report did not list it: true whatever the generation */
         int exit_code;
         int64_t started_ms, finished_ms;
-        struct text *docker_id, *ip, *error, *ports;    /* may be NULL */
+        struct text *docker_id, *ip, *error, *ports, *mounts;   /* may be NULL */
 };
 /* The container spec of docs/host-protocol.md for an instance: new text reference. */
 struct text *instance_spec(struct core *c, const struct record *instance);

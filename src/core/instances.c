@@ -7,6 +7,7 @@
 #include "agent_instance.h"
 #include "base/log.h"
 #include "engine/place.h"
+#include "model/launch.h"
 #include "settings.h"
 
 #include <stdio.h>
@@ -112,11 +113,33 @@ static void unit_of(struct core *c, struct record *i, struct place_request *req)
                         vec_push(&req->instances, l->v[k]);
 }
 
-static bool usable(void *arg, const struct record *host) { return host_usable(arg, host); }
+struct placing { struct core *c; int64_t only; };        /* only: the host that has its volumes; 0: any */
+static bool usable(void *arg, const struct record *host) {
+        const struct placing *p = arg;
+        return host_usable(p->c, host) && (!p->only || host->id == p->only);
+}
+
+/* The host of a local volume that one of them mounts by id (storage.md 7); 0: none. */
+static int64_t host_of_volumes(struct core *c, const struct place_request *req) {
+        for (size_t k = 0; k < req->instances.n; k++) {
+                struct json_object *mounts = launch_json(req->instances.v[k], "dataVolumeMounts");
+                if (!json_object_is_type(mounts, json_type_object))
+                        continue;
+                json_object_object_foreach(mounts, path, id) {
+                        (void) path;
+                        const struct record *v = world_get(c->world, T_volume, json_object_get_int64(id));
+                        if (v && record_int(v, F_hostId) && str_eq(str_or(record_str(v, F_driver), "local"), "local"))
+                                return record_int(v, F_hostId);
+                }
+        }
+        return 0;
+}
 
 static int place(struct core *c, struct record *i, struct dr_error *err) {
-        struct place_request req = { .world = c->world, .rng = &c->rng, .usable = usable, .arg = c };
+        struct placing placing = { .c = c };
+        struct place_request req = { .world = c->world, .rng = &c->rng, .usable = usable, .arg = &placing };
         unit_of(c, i, &req);
+        placing.only = host_of_volumes(c, &req);
         struct record *host = NULL;
         int r = place_unit(&req, &host, err);
         if (r == 0)
@@ -133,6 +156,8 @@ static void take_facts(struct core *c, struct record *i, const struct observatio
         core_put(c, i, F_dockerIp, o->ip ? (struct value) { .tag = V_STR, .t = text_ref(o->ip) } : value_null());
         if (o->ports)
                 core_put(c, i, F_dockerPorts, (struct value) { .tag = V_JSON, .t = text_ref(o->ports) });
+        if (o->mounts || record_has(i, F_mountList))
+                volumes_observed(c, i, text_json(o->mounts));
         if (o->started_ms)
                 core_put_int(c, i, F_firstRunning, record_int_or(i, F_firstRunning, o->started_ms));
 }
@@ -359,6 +384,7 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
         }
         if (now == S_removed) {
                 agent_instance_gone(c, i);
+                volumes_instance_gone(c, i);
                 struct record *h = host ? world_get(c->world, T_host, host) : NULL;
                 if (h && h->run)
                         core_wake(c, h);

@@ -32,7 +32,7 @@ static void ask(struct core *c, struct record *task, const struct record *host) 
         if (auth)
                 json_set(data, "registryAuth", auth);
         put_status(c, task, host, PULLING);
-        if (!hosts_request(c, host, event, "container.pull", data, (uint64_t) core_wall_ms(c) + GIVE_UP_MS))
+        if (!hosts_request(c, host, event, "container.pull", data, GIVE_UP_MS))
                 put_status(c, task, host, "the host is not connected");
 }
 

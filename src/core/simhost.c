@@ -50,6 +50,7 @@ struct simhosts {
         struct core *core;
         struct simhosts_conf conf;
         VEC(struct simhost *) hosts;
+        VEC(char *) replies;            /* ids of requests to answer */
         struct rng rng;
 };
 
@@ -172,7 +173,7 @@ static void on_request(struct host_link *l, const char *id, const char *name, st
         (void) data;
         (void) deadline_ms;
         if (!h->cut)
-                (void) core_reply(h->set->core, id, NULL);
+                vec_push(&h->set->replies, dr_xstrdup(id));     /* with the next turn: nothing is answered from inside the question */
 }
 
 static void lose_streams(struct simhost *h) {
@@ -433,6 +434,9 @@ void simhosts_free(struct simhosts *s) {
                 free(h);
         }
         vec_done(&s->hosts);
+        while (s->replies.n)
+                free(vec_pop(&s->replies));
+        vec_done(&s->replies);
         free(s);
 }
 
@@ -492,14 +496,22 @@ void simhosts_rejoin(struct simhosts *s, struct core *c) {
         }
 }
 
+static void answer(struct simhosts *s) {
+        while (s->replies.n) {
+                auto_free char *id = vec_pop(&s->replies);
+                (void) core_reply(s->core, id, NULL);
+        }
+}
+
 void simhosts_turn(struct simhosts *s) {
+        answer(s);
         for (size_t i = 0; i < s->hosts.n; i++)
                 if (host_next(s->hosts.v[i]) <= now_ms(s))
                         host_turn(s->hosts.v[i]);
 }
 
 uint64_t simhosts_next_ms(const struct simhosts *s) {
-        uint64_t next = UINT64_MAX;
+        uint64_t next = s->replies.n ? 0 : UINT64_MAX;
         for (size_t i = 0; i < s->hosts.n; i++)
                 next = MIN(next, host_next(s->hosts.v[i]));
         return next;

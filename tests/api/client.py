@@ -90,7 +90,7 @@ class Client:
             if a.get('state') == state or (gone_is and a.status == gone_is):
                 return a
             if time.monotonic() > end:
-                raise AssertionError('%s did not become %s: %r' % (path, state, a))
+                raise AssertionError('%s did not become %s but %s (%s): %r' % (path, state, a.get('state'), a.get('transitioningMessage'), a))
             threading.Event().wait(pause)
             pause = min(pause * 1.5, 0.5)
 

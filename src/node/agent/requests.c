@@ -268,8 +268,24 @@ static void take_upgrade(struct request *q, json_object *data) {
         cfg.on_upgrade(sha256, cfg.arg);
 }
 
+/* volume.remove ---------------------------------------------------------------------------------------------------- */
+
+static void take_volume_remove(struct request *q, json_object *data) {
+        const char *name = jv_str(data, "name");
+        auto_sbuf struct sbuf path = SBUF(PATH_BYTES_MAX);
+        sbuf_puts(&path, "/volumes/");
+        http_escape(&path, name);
+        if (!*name || !sbuf_ok(&path)) {
+                struct dr_error err;
+                dr_fail(&err, DR_E_MISSING_REQUIRED, "name", "the request names no volume");
+                return fail(q, &err);
+        }
+        start(q, &(struct docker_request) { .method = "DELETE", .path = sbuf_str(&path), .total_ms = CALL_MS, .done = on_untagged, .arg = q });
+}
+
 static const struct { const char *name; void (*take)(struct request *q, json_object *data); } table[] = {
-        { "container.inspect", take_inspect }, { "container.pull", take_pull }, { "image.remove", take_image_remove }, { "node.upgrade", take_upgrade },
+        { "container.inspect", take_inspect }, { "container.pull", take_pull }, { "image.remove", take_image_remove },
+        { "volume.remove", take_volume_remove }, { "node.upgrade", take_upgrade },
 };
 
 static void on_deadline(void *arg) {

@@ -7,6 +7,7 @@
 #include "encode.h"
 #include "fields.h"
 #include "filter.h"
+#include "formats/json.h"
 #include "history.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 3000, SORTED_MAX = 30000 };      /* SORTED_MAX: newest rows of history that a sort looks at */
@@ -75,6 +76,16 @@ static void push_where(struct api_req *req, enum type_id table, enum field_id f,
         }
 }
 
+/* Volumes of a container: what it has mounted. */
+static void push_mounted(struct world *w, const struct record *instance, struct record_list *ret) {
+        struct json_object *list = record_json(instance, F_mountList);
+        for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+                struct record *v = world_get(w, T_volume, json_int(json_object_array_get_idx(list, i), "volumeId", 0));
+                if (v)
+                        vec_push(ret, v);
+        }
+}
+
 /* Maps that only join a view to what it is computed from: the target's rows know their source themselves. */
 static bool is_view_map(enum type_id via) { return via == T_instanceLabelMap || via == T_hostLabelMap || via == T_hostIpAddressMap; }
 
@@ -91,6 +102,10 @@ void link_rows(struct api_req *req, const struct record *r, const struct link_de
                 break;
         }
         case LINK_CHILD:
+                if (r->type == T_instance && type_base(l->target) == T_volume) {
+                        push_mounted(w, r, ret);
+                        break;
+                }
                 push_where(req, type_base(l->target), l->field, r->id, ret);
                 break;
         case LINK_MAP: {

@@ -62,7 +62,7 @@ static bool is_row(const struct type_def *def) {
 
 /* Types whose rows would promise what nothing does yet. */
 static bool is_later(const struct api_req *req, const struct type_def *def) {
-        static const enum type_id later[] = { T_virtualMachine, T_volume, T_snapshot, T_backup };
+        static const enum type_id later[] = { T_virtualMachine, T_snapshot, T_backup };
         for (size_t i = 0; i < ARRAY_LEN(later); i++)
                 if (type_is_a(req->version, def->id, later[i]))
                         return true;

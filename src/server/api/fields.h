@@ -20,6 +20,9 @@ enum state_id field_state(struct api_req *req, const struct record *r);
 /* Secret fields come out only in the answer that made them. */
 void fields_reveal(struct api_req *req, const struct record *r, enum field_id f, const char *value);
 
+/* The pool a volume is in: its host's own; NULL: none. */
+const struct record *pool_of_volume(struct api_req *req, const struct record *volume);
+
 /* One published port of a container. */
 struct published { const char *ip; unsigned public_port, private_port; const char *protocol; };
 /* In the arena. Ports of the container's specification that are published; *ret_n of them. */

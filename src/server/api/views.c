@@ -4,6 +4,7 @@
 
 #include "core/settings.h"
 #include "fields.h"
+#include "formats/json.h"
 #include "model/launch.h"
 #include "types/types.h"
 
@@ -100,18 +101,36 @@ static void host_addresses(struct maker *m) {
 }
 
 static void mounts(struct maker *m) {
-        struct json_object *map = record_json(m->src, F_dataVolumeMounts);
-        if (!map || !json_object_is_type(map, json_type_object))
-                return;
-        json_object_object_foreach(map, path, volume) {
+        struct json_object *list = record_json(m->src, F_mountList);
+        for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+                struct json_object *o = json_object_array_get_idx(list, i);
                 struct record *r = row(m, while_running(m->src));
                 if (!r)
                         return;
                 record_put(r, F_instanceId, value_int(m->src->id));
-                record_put(r, F_volumeId, value_int(json_object_get_int64(volume)));
-                record_put(r, F_path, value_str(path));
-                record_put(r, F_permissions, value_str("rw"));
+                record_put(r, F_volumeId, value_int(json_int(o, "volumeId", 0)));
+                record_put(r, F_path, value_str(json_str(o, "path", NULL)));
+                record_put(r, F_permissions, value_str(json_str(o, "permissions", NULL)));
         }
+}
+
+/* ---- of pools ---- */
+static void pool_hosts(struct maker *m) {
+        int64_t host = record_int(m->src, F_hostId);
+        struct record *r = host ? row(m, S_active) : NULL;
+        if (!r)
+                return;
+        record_put(r, F_hostId, value_int(host));
+        record_put(r, F_storagePoolId, value_int(m->src->id));
+}
+
+static void volume_pools(struct maker *m) {
+        const struct record *pool = pool_of_volume(m->req, m->src);
+        struct record *r = pool ? row(m, S_active) : NULL;
+        if (!r)
+                return;
+        record_put(r, F_volumeId, value_int(m->src->id));
+        record_put(r, F_storagePoolId, value_int(pool->id));
 }
 
 static void labels_from(struct maker *m, struct json_object *o, const char *type) {
@@ -140,6 +159,8 @@ static const struct view views[] = {
         { T_ipAddress, T_instance, ADDRESS_OF_INSTANCE, ADDRESS_SOURCES, 1, instance_addresses },
         { T_ipAddress, T_host, ADDRESS_OF_HOST, ADDRESS_SOURCES, 1, host_addresses },
         { T_mount, T_instance, 0, 1, 256, mounts },
+        { T_storagePoolHostMap, T_storagePool, 0, 1, 1, pool_hosts },
+        { T_volumeStoragePoolMap, T_volume, 0, 1, 1, volume_pools },
         { T_label, T_instance, 0, 2, 1024, instance_label_rows },
         { T_label, T_host, 1, 2, 1024, host_label_rows },
 };
