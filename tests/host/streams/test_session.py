@@ -52,6 +52,9 @@ class Slow(test_agent.Case):
         self.assertLess(answer - at, OVERTAKEN_MAX)
         # Nobody gives credit back: each stream says what its first credit allows, and no more.
         server.wait(lambda: got[0] > STREAMS * (CREDIT - 4096), 'all that there is credit for')
+        with open(f'/proc/{self.agent.process.pid}/smaps_rollup', encoding='ascii') as f:
+            pss = next(int(line.split()[1]) for line in f if line.startswith('Pss:'))
+        print(f'agent with {STREAMS} held streams: {pss} kB PSS', file=sys.stderr)
         beats = [p for t, p in marks if t == 'heartbeat' and p]
         self.assertGreater(len(beats), 10)
         self.assertLess(max(b - a for a, b in zip(beats, beats[1:])), OVERTAKEN_MAX)

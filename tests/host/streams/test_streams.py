@@ -171,6 +171,13 @@ class Streams(harness.Case):
         self.assertIn(b'/no/such/program', x.data + json.dumps(x.end).encode())
         self.assertNotIn({'exitCode': 0}, x.controls)
 
+    def test_the_command_line_runs_programs_and_shows_logs(self):
+        r = self.world.drover('exec', 'box', 'sh', '-c', 'echo hello; exit 3', check=False)
+        self.assertEqual((r.returncode, r.stdout), (3, 'hello\n'), r.stderr)
+        c = self.run_container('talks', 'echo hello; exec sleep 1000')
+        self.engine_logs(c, 1)
+        self.assertEqual(self.world.drover('logs', 'talks').stdout, 'hello\n')
+
     def processes(self, mark):
         return mark in self.engine('top', self.box['externalId'])
 
