@@ -60,6 +60,7 @@ static const struct dr_error_row rows[] = {
         [DR_E_TOO_MANY_EVENTS]      = { "TooManyContainerEvents", 409, EBUSY },
         [DR_E_DRIVER_CONFIG]        = { "DriverConfigExactlyOneRequired", 422, EINVAL },
         [DR_E_LATEST_SNAPSHOT]      = { "InvalidState", 400, EINVAL },
+        [DR_E_CERT_FAILED]          = { "CertGenerationFailed", 500, EIO },
 };
 _Static_assert(ARRAY_LEN(rows) == DR_CODE_MAX, "one row per code");
 

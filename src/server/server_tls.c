@@ -11,13 +11,11 @@
 
 #include "base/log.h"
 #include "base/sbuf.h"
-#include "core/secret.h"
 #include "core/settings.h"
+#include "ca.h"
 #include "net/tls.h"
 
-#define CA_NAME "drover-ca"             /* publicValue of its record */
-
-enum { CA_DAYS = 3650, CERT_DAYS = 397, LOOK_MS = 5000, NAMES_MAX = 100, NAME_BYTES_MAX = 64, FILE_BYTES_MAX = 1 << 20 };
+enum { CERT_DAYS = 397, LOOK_MS = 5000, NAMES_MAX = 100, NAME_BYTES_MAX = 64, FILE_BYTES_MAX = 1 << 20 };
 
 struct server_tls {
         struct loop *loop;
@@ -91,43 +89,6 @@ static void collect(struct server_tls *t, struct names *l) {
         for (size_t i = 0; i < ARRAY_LEN(always); i++)
                 add(l, always[i], strlen(always[i]));
         add_addresses(l);
-}
-
-/* ---- the authority ---- */
-/* 1: loaded, 0: there is none. */
-static int ca_load(struct server_tls *t, struct dr_error *err) {
-        const struct records *l = world_by_str(core_world(t->core), T_credential, F_publicValue, CA_NAME);
-        for (size_t i = 0; i < l->n; i++) {
-                if (l->v[i]->account_id)
-                        continue;               /* somebody's of that name */
-                char *both = secret_open(t->core, record_str(l->v[i], F_secretValue));
-                char *key = both ? strstr(both, "-----BEGIN PRIVATE KEY") : NULL;
-                if (key) {
-                        t->ca.cert_pem = dr_xstrndup(both, (size_t) (key - both));
-                        t->ca.key_pem = dr_xstrdup(key);
-                }
-                if (both)
-                        sodium_memzero(both, strlen(both));
-                free(both);
-                return key ? 1 : dr_fail(err, DR_E_INTERNAL, NULL, "cannot open the key of this server's certificate authority: the master key is another");
-        }
-        return 0;
-}
-
-static int ca_make(struct server_tls *t, struct dr_error *err) {
-        int r = tls_make_ca("drover", CA_DAYS, &t->ca, err);
-        if (r < 0)
-                return r;
-        auto_free char *both = dr_xasprintf("%s%s", t->ca.cert_pem, t->ca.key_pem), *sealed = secret_seal(t->core, both);
-        sodium_memzero(both, strlen(both));
-        struct record *rec = core_create(t->core, T_credential, 0);
-        core_put_str(t->core, rec, F_name, "certificate authority of this installation");
-        core_put_str(t->core, rec, F_publicValue, CA_NAME);
-        core_put_str(t->core, rec, F_secretValue, sealed);
-        r = core_process_start(t->core, rec, P_credential_create, NULL, err);
-        if (r == 0)
-                core_commit(t->core);
-        return r;
 }
 
 static int read_file(const char *path, char **ret, struct dr_error *err) {
@@ -238,8 +199,8 @@ int server_tls_new(struct loop *l, struct core *c, const struct server_tls_conf 
         AUTO(server_tls_free) struct server_tls *t = dr_xnew(struct server_tls);
         *t = (struct server_tls) { .loop = l, .core = c, .conf = conf };
         int r = 0;
-        if (conf->own && (r = ca_load(t, err)) == 0)
-                r = ca_make(t, err);
+        if (conf->own && (r = ca_load(c, &t->ca, err)) == 0 && (r = ca_make(c, &t->ca, err)) == 0)
+                core_commit(c);
         else if (!conf->own && conf->ca_file)
                 r = read_file(conf->ca_file, &t->ca.cert_pem, err);
         if (r >= 0)

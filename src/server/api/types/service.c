@@ -297,6 +297,8 @@ static int set_links(struct api_req *req, struct record *s, struct json_object *
 
 int service_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err) {
         int k;
+        if (str_eq(a->name, "certificate"))
+                return service_certificate(req, r, err);
         if (str_eq(a->name, "setservicelinks"))
                 return set_links(req, r, json_of(in, F_serviceLinks), err);
         struct json_object *link = json_of(in, F_serviceLink);

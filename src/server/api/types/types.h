@@ -100,6 +100,8 @@ void external_handler_create(struct api_req *req, struct record *r, const struct
 void container_event_create(struct api_req *req, struct record *r, const struct field_values *values);
 void service_event_row_create(struct api_req *req, struct record *r, const struct field_values *values);
 void external_event_row_create(struct api_req *req, struct record *r, const struct field_values *values);
+int service_certificate(struct api_req *req, struct record *service, struct dr_error *err);     /* as on_action */
+int api_key_hidden_link(struct api_req *req, struct record *r, const char *name, struct dr_error *err);
 int snapshot_remove(struct api_req *req, struct record *r, struct dr_error *err);
 /* Secret values as their structure, without the values. */
 void host_template_write_secrets(struct api_req *req, const struct record *r, struct jw *w);
