@@ -3,6 +3,7 @@
  * What runs on a host is told by generation: each start, stop and restart raises it and is done when the host has obeyed that
  * generation. Everything here may run twice: it looks at record and observation, acts, and waits. */
 #include "applier.h"
+#include "service_log.h"
 
 #include "agent_instance.h"
 #include "base/log.h"
@@ -73,7 +74,7 @@ static enum step start_failed(struct core *c, struct record *i, struct step_ctx 
         ctx->chain = P_instance_stop;
         ctx->chain_data = text_from_json(data);
         log_info("container did not start", "name", record_name(i), "reason", message, NULL);
-        (void) c;
+        service_log(c, world_get(c->world, T_service, record_int(i, F_serviceId)), i, LOG_OF_SERVICE_ERROR, "create", "%s: %s", record_name(i), message);
         return STEP_CHAIN;
 }
 

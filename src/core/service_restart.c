@@ -2,6 +2,7 @@
  *
  * Which containers are left is kept in the run's data, so a restart of the server goes on where it was. */
 #include "applier.h"
+#include "service_log.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,7 @@ static void keep(struct run *run, int64_t batch, int64_t interval, struct json_o
 }
 
 static void begin(struct core *c, const struct record *s, struct run *run) {
+        service_log(c, s, NULL, LOG_OF_SERVICE, "service.restart", "Restarting service");
         struct json_object *strategy = json_get_object(text_json(run->data), "rollingRestartStrategy");
         int64_t batch = MAX(json_int(strategy, "batchSize", 1), (int64_t) 1), interval = json_int(strategy, "intervalMillis", INTERVAL_MS);
         AUTO(json_free) struct json_object *left = json_object_new_array();

@@ -1,5 +1,6 @@
 /* services.c: life of services and stacks: carries out what engine/plan.h says (orchestration.md 1). */
 #include "applier.h"
+#include "service_log.h"
 
 #include "base/log.h"
 #include "engine/plan.h"
@@ -148,6 +149,15 @@ static void bind_partners(struct core *c, struct record *s, struct record *du, s
         core_put(c, i, F_volumesFromIds, value_json(ids));
 }
 
+/* A line each for few, one for many: a row for every container of a thousand would tell nothing more. */
+static void log_created(struct core *c, struct record *s, struct record *const *made, size_t n) {
+        enum { EACH_MAX = 5 };
+        if (n > EACH_MAX)
+                service_log(c, s, NULL, LOG_OF_SERVICE, "create", "Creating %zu instances: %s to %s", n, record_name(made[0]), record_name(made[n - 1]));
+        for (size_t k = 0; k < n && n <= EACH_MAX; k++)
+                service_log(c, s, made[k], LOG_OF_SERVICE, "create", "Creating extra service instance %s", record_name(made[k]));
+}
+
 static void apply(struct core *c, struct record *s, struct plan *plan, bool may_create) {
         struct record *du = NULL;
         VEC(struct record *) made = { 0 };
@@ -156,6 +166,8 @@ static void apply(struct core *c, struct record *s, struct plan *plan, bool may_
                 struct plan_step *st = &plan->steps.v[k];
                 switch (st->action) {
                 case PLAN_REMOVE_INSTANCE:
+                        service_log(c, s, st->instance, plan->bad ? LOG_OF_SERVICE_ERROR : LOG_OF_SERVICE, "delete", "%s: %s",
+                                    st->reason ? st->reason : "Removing service instance", record_name(st->instance));
                         instance_destroy(c, st->instance);
                         break;
                 case PLAN_CONDEMN_UNIT:
@@ -179,6 +191,7 @@ static void apply(struct core *c, struct record *s, struct plan *plan, bool may_
                         break;
                 }
         }
+        log_created(c, s, made.v, made.n);
         for (size_t k = 0; k < made.n; k++)
                 bind_partners(c, s, made_in.v[k], made.v[k]);
         for (size_t k = 0; k < made.n; k++)
@@ -264,12 +277,18 @@ enum step service_activate(struct core *c, struct record *s, struct run *run, st
                         return STEP_WAIT;
                 }
                 run->step = 1;
+                service_log(c, s, NULL, LOG_OF_SERVICE, "service.activate", "Activating service");
         }
         return reconcile(c, s, run);
 }
 
 enum step service_update(struct core *c, struct record *s, struct run *run, struct step_ctx *ctx) {
         (void) ctx;
+        if (run->step == 0) {
+                bool asked = run->data && json_has(text_json(run->data), "old");        /* by a PUT; else something changed by itself */
+                service_log(c, s, NULL, LOG_OF_SERVICE, asked ? "service.update" : "service.trigger", asked ? "Updating service" : "Re-evaluating state");
+                run->step = 1;
+        }
         if (s->state == S_updating_inactive) {
                 update_health(c, s);
                 return STEP_DONE;
@@ -278,7 +297,10 @@ enum step service_update(struct core *c, struct record *s, struct run *run, stru
 }
 
 enum step service_deactivate(struct core *c, struct record *s, struct run *run, struct step_ctx *ctx) {
-        (void) run;
+        if (run->step == 0) {
+                service_log(c, s, NULL, LOG_OF_SERVICE, "service.deactivate", "Deactivating service");
+                run->step = 1;
+        }
         (void) ctx;
         const struct records *l = world_by_int(c->world, T_instance, F_serviceId, s->id);
         bool waiting = false;
@@ -295,7 +317,10 @@ enum step service_deactivate(struct core *c, struct record *s, struct run *run, 
 }
 
 enum step service_remove(struct core *c, struct record *s, struct run *run, struct step_ctx *ctx) {
-        (void) run;
+        if (run->step == 0) {
+                service_log(c, s, NULL, LOG_OF_SERVICE, "service.remove", "Removing service");
+                run->step = 1;
+        }
         (void) ctx;
         const struct records *l = world_by_int(c->world, T_instance, F_serviceId, s->id);
         if (l->n) {
