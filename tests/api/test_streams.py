@@ -5,7 +5,11 @@ import hmac
 import http.client
 import json
 import os
+import socket
+import ssl
 import struct
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -448,6 +452,168 @@ class Hosts(Streams):
         for ws in sockets:
             ws.bye()
         self.agent.wait(lambda: all(s in self.agent.ended for s in self.agent.opened[first:first + 200]), 'the ends')
+
+    # ---- HTTP to a container: the test is the container ----
+    def proxy(self, body=None):
+        return self.access(self.path, 'proxy', body or {})['token']
+
+    def request(self, head, body=b'', token=None, container=True):
+        """Sends a request as bytes: (socket, the stream's number)."""
+        n = len(self.agent.opened)
+        s = socket.create_connection(('127.0.0.1', self.server.port), timeout=client.WAIT_S)
+        self.addCleanup(s.close)
+        s.sendall((head + '\r\nHost: front\r\nAuthorization: Bearer %s\r\n' % (token or self.proxy())).encode() + body)
+        return (s, self.agent.wait_opened(n + 1)) if container else s
+
+    def heard(self, s, text):
+        self.agent.wait(lambda: text in self.agent.streams[s]['input'], repr(text))
+        return self.agent.streams[s]['input']
+
+    def send_all(self, s, data):
+        """As much as there is credit for, until all is sent."""
+        sent, state = 0, self.agent.streams[s]
+        while sent < len(data):
+            self.agent.wait(lambda: state['credit'] > state.setdefault('sent', 0), 'credit')
+            n = min(state['credit'] - state['sent'], 61440, len(data) - sent)
+            self.agent.data(s, data[sent:sent + n])
+            sent += n
+            state['sent'] += n
+
+    def test_a_request_reaches_the_container_without_the_credentials_of_this_side(self):
+        s, n = self.request('POST /v1/container-proxy/p/?a=%20b HTTP/1.1', b'Cookie: x=1; token=secret; y=2\r\nX-Mine: 1\r\nContent-Length: 5\r\n\r\nhello')
+        text = self.heard(n, b'hello').decode()
+        self.assertEqual(self.agent.streams[n]['data'], {'container': self.container['externalId'], 'uuid': self.container['uuid'], 'port': 80})
+        self.assertTrue(text.startswith('POST /p/?a=%20b HTTP/1.1\r\n'), text)
+        for part in ('Host: front\r\n', 'Cookie: x=1; y=2\r\n', 'X-Mine: 1\r\n', 'Content-Length: 5\r\n'):
+            self.assertIn(part, text)
+        for part in ('Bearer', 'secret'):
+            self.assertNotIn(part, text)
+        self.agent.data(n, b'HTTP/1.1 404 Nothing\r\nX-Answer: 2\r\nContent-Length: 3\r\n\r\nabc')
+        r = http.client.HTTPResponse(s)
+        r.begin()
+        self.assertEqual((r.status, r.getheader('X-Answer'), r.read()), (404, '2', b'abc'))
+        self.agent.wait(lambda: n in self.agent.ended, 'the end')
+
+    def test_a_long_answer_comes_through_a_slow_client(self):
+        s, n = self.request('GET /v1/container-proxy/ HTTP/1.1', b'\r\n')
+        self.heard(n, b'\r\n\r\n')
+        body = bytes(range(256)) * 40000                        # 10 MB
+        sender = threading.Thread(target=self.send_all, args=(n, b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n' + body), daemon=True)
+        sender.start()
+        with self.agent.lock:                                   # until nothing more is taken
+            while self.agent.lock.wait(0.3):
+                pass
+        self.assertTrue(sender.is_alive())
+        r = http.client.HTTPResponse(s)
+        r.begin()
+        got = b''
+        while len(got) < len(body):
+            got += r.read(min(65536, len(body) - len(got)))
+        self.assertEqual(got, body)
+        sender.join(client.WAIT_S)
+        self.agent.frame(n, END)                                # the length was not told: the end of the connection is that of the answer
+        self.assertEqual(r.read(), b'')
+
+    def test_a_container_that_says_nothing_or_nonsense_is_unavailable(self):
+        for answer in (b'', b'SSH-2.0-x\r\n', b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'):
+            s, n = self.request('GET /v1/container-proxy/ HTTP/1.1', b'\r\n')
+            self.heard(n, b'\r\n\r\n')
+            if answer:
+                self.agent.data(n, answer)
+            self.agent.frame(n, END, b'{"code":"ConnectionLost"}')
+            r = http.client.HTTPResponse(s)
+            r.begin()
+            self.assertEqual((r.status, r.read()), (503, b'Service unavailable'))
+
+    def test_an_answer_that_breaks_off_does_not_look_complete(self):
+        s, n = self.request('GET /v1/container-proxy/ HTTP/1.1', b'\r\n')
+        self.heard(n, b'\r\n\r\n')
+        self.agent.data(n, b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
+        r = http.client.HTTPResponse(s)
+        r.begin()
+        self.assertEqual(r.read(3), b'abc')
+        self.agent.frame(n, END)
+        with self.assertRaises((http.client.IncompleteRead, ConnectionError)):
+            r.read()
+            raise AssertionError('the answer looked complete')
+
+    def test_a_client_that_leaves_in_the_middle_ends_the_connection_to_the_container(self):
+        s, n = self.request('GET /v1/container-proxy/ HTTP/1.1', b'\r\n')
+        self.heard(n, b'\r\n\r\n')
+        self.agent.data(n, b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc')
+        self.assertTrue(s.recv(10))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        s.close()                                               # a reset
+        self.agent.wait(lambda: n in self.agent.ended, 'the end')
+
+    def test_an_upgrade_is_carried_with_its_headers_and_both_ways(self):
+        s, n = self.request('GET /v1/container-proxy/ws HTTP/1.1', b'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n'
+                            b'Sec-WebSocket-Version: 13\r\n\r\nearly')
+        text = self.heard(n, b'\r\n\r\n').decode().lower()
+        self.assertIn('upgrade: websocket\r\n', text)
+        self.assertIn('sec-websocket-key: abc\r\n', text)
+        self.agent.data(n, b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: xyz\r\n\r\nfirst')
+        got = b''
+        while b'first' not in got:
+            got += s.recv(65536)
+        self.assertTrue(got.startswith(b'HTTP/1.1 101 '), got)
+        self.assertIn(b'Sec-WebSocket-Accept: xyz\r\n', got)
+        s.sendall(b' later')
+        self.heard(n, b'early later')
+        whole = bytes(range(256)) * 4096                        # 1 MB back
+        sender = threading.Thread(target=self.send_all, args=(n, whole), daemon=True)
+        self.agent.streams[n]['sent'] = got.index(b'first') and len(b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+                                                                    b'Sec-WebSocket-Accept: xyz\r\n\r\nfirst')
+        sender.start()
+        back = b''
+        while len(back) < len(whole):
+            back += s.recv(65536)
+        self.assertEqual(back, whole)
+        s.shutdown(socket.SHUT_WR)                              # the container may still have something to say
+        self.agent.wait(lambda: self.agent.streams[n]['control'] == [{'eof': True}], 'end of input')
+        self.agent.data(n, b'bye')
+        self.agent.frame(n, END)
+        self.assertEqual(s.recv(10), b'bye')
+        self.assertEqual(s.recv(10), b'')
+
+    def test_an_upgrade_that_the_container_does_not_want_is_an_ordinary_answer(self):
+        s, n = self.request('GET /v1/container-proxy/ws HTTP/1.1', b'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        self.heard(n, b'\r\n\r\n')
+        self.agent.data(n, b'HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno')
+        r = http.client.HTTPResponse(s)
+        r.begin()
+        self.assertEqual((r.status, r.read()), (403, b'no'))
+
+    def test_https_to_a_container_is_tls_through_the_stream(self):
+        with tempfile.TemporaryDirectory() as d:
+            made = subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=c', '-keyout', d + '/k', '-out', d + '/c'],
+                                  capture_output=True)
+            self.assertEqual(made.returncode, 0, made.stderr)
+            ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            ctx.load_cert_chain(d + '/c', d + '/k')
+        s, n = self.request('GET /v1/container-proxy/t HTTP/1.1', b'\r\n', self.proxy({'scheme': 'https', 'port': 443}))
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls, used, plain = ctx.wrap_bio(incoming, outgoing, server_side=True), 0, b''
+        while b'\r\n\r\n' not in plain:
+            self.agent.wait(lambda: len(self.agent.streams[n]['input']) > used, 'bytes')
+            with self.agent.lock:
+                new = self.agent.streams[n]['input'][used:]
+            used += len(new)
+            incoming.write(new)
+            try:
+                tls.do_handshake()
+                plain += tls.read(65536)
+            except ssl.SSLWantReadError:
+                pass
+            out = outgoing.read()
+            if out:
+                self.agent.data(n, out)
+        self.assertTrue(plain.startswith(b'GET /t HTTP/1.1\r\n'), plain)
+        tls.write(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+        self.agent.data(n, outgoing.read())
+        r = http.client.HTTPResponse(s)
+        r.begin()
+        self.assertEqual((r.status, r.read()), (200, b'ok'))
 
     def test_more_streams_than_a_host_takes_are_refused(self):
         a = self.access(self.path, 'logs', {})

@@ -1,6 +1,9 @@
 #include "bridge.h"
 
-enum { HIGH_BYTES = 64 * 1024, LOW_BYTES = 32 * 1024 };
+enum {
+        HIGH_BYTES = 64 * 1024, LOW_BYTES = 32 * 1024,
+        ONE_WAY_IDLE_MS = 60000,        /* one side sends no more, which may mean that it is gone: how long the other may be silent then */
+};
 
 struct bridge_end { struct bridge *b; struct stream *s; bool eof; };
 struct bridge { struct bridge_end end[2]; };
@@ -11,6 +14,8 @@ static int on_data(struct stream *s, const char *p, size_t n, void *arg) {
         struct bridge_end *to = other(arg);
         if (!to->s || stream_write(to->s, p, n) < 0)
                 return -EPIPE;
+        if (to->eof)
+                stream_set_deadline(s, loop_now_ms(stream_loop(s)) + ONE_WAY_IDLE_MS);
         if (stream_queued_bytes(to->s) >= HIGH_BYTES)
                 stream_pause(s);
         return 0;
@@ -25,6 +30,7 @@ static void on_eof(struct stream *s, void *arg) {
                 stream_finish(s);
         } else {
                 stream_shutdown(to->s);
+                stream_set_deadline(to->s, loop_now_ms(stream_loop(s)) + ONE_WAY_IDLE_MS);
         }
 }
 
