@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "base/parse.h"
 #include "bridge.h"
 #include "formats/json.h"
 #include "net/http_client.h"
@@ -100,7 +101,7 @@ static void on_head(struct http_call *call, const struct http_response *res, voi
         for (size_t i = 0; i < res->headers.n; i++) {
                 const struct http_header *h = &res->headers.v[i];
                 if (str_ieq(h->name, "Content-Length"))
-                        length = strtoll(h->value, NULL, 10);           /* the parser has checked it */
+                        (void) parse_i64(h->value, &length);            /* the parser has checked it */
                 if (hop_by_hop(h->name) || str_ieq(h->name, "Date"))
                         continue;
                 bytes += strlen(h->name) + strlen(h->value) + 4;
