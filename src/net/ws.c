@@ -21,6 +21,7 @@ struct ws {
         unsigned pings;                 /* sent since the last byte came */
         bool is_server;
         bool closing;                   /* a close frame was sent */
+        bool broken;                    /* the peer broke the protocol or a limit */
         unsigned close_code;            /* 0: none yet */
         char close_reason[124];
 };
@@ -113,6 +114,7 @@ void ws_resume(struct ws *w) { stream_resume(w->s); }
 size_t ws_queued_bytes(const struct ws *w) { return stream_queued_bytes(w->s); }
 bool ws_is_closing(const struct ws *w) { return w->closing || stream_is_closing(w->s); }
 void *ws_arg(const struct ws *w) { return w->arg; }
+bool ws_is_broken(const struct ws *w) { return w->broken; }
 const char *ws_peer(const struct ws *w) { return stream_peer(w->s); }
 
 void ws_set_events(struct ws *w, const struct ws_events *ev, void *arg) {
@@ -161,6 +163,7 @@ static int on_data(struct stream *s, const char *p, size_t n, void *arg) {
         int r = ws_decoder_feed(&w->in, p, n);
         if (r <= STOP_FEEDING)
                 return 0;
+        w->broken = true;
         note_close(w, (unsigned) r, w->in.reason);
         if (!w->closing)
                 send_close(w, (unsigned) r, w->in.reason);

@@ -37,6 +37,7 @@ struct buf *ws_frame_text(const void *p, size_t n);
 struct buf *ws_frame_binary(const void *p, size_t n);
 /* 0; -EPIPE: closing; -ENOBUFS: too slow, and it is being closed with 1008. */
 int ws_send_frame(struct ws *w, struct buf *frame);             /* server side only; takes its own reference */
+bool ws_is_broken(const struct ws *w);                  /* the peer broke the protocol or a limit; also in on_close */
 /* How many connections of this process were closed, their queue dropped, because the other side was too slow. Any thread. */
 uint64_t ws_slow_closed(void);
 int ws_send(struct ws *w, unsigned opcode, const void *p, size_t n);

@@ -89,7 +89,7 @@ class Agent:
         self.key = (made['accessKey'], made['secretKey'])
         self.lock = threading.Condition()
         self.streams, self.ended, self.opened, self.containers, self.desired_log, self.error = {}, {}, [], {}, [], None
-        self.handlers, self.closed = {}, False
+        self.handlers, self.closed, self.requests, self.answers = {}, False, [], True
         self.connect()
 
     def connect(self):
@@ -146,7 +146,11 @@ class Agent:
                     if m['t'] == 'desired':
                         self.obey(m)
                     elif m['t'] == 'request':
-                        self.say({'t': 'reply', 'id': m['id'], 'data': {}})
+                        with self.lock:
+                            self.requests.append(m['id'])
+                            self.lock.notify_all()
+                        if self.answers:
+                            self.say({'t': 'reply', 'id': m['id'], 'data': {}})
                     elif m['t'] == 'stream':
                         with self.lock:
                             self.streams[m['id']] = {'kind': m['kind'], 'data': m['data'], 'input': b'', 'credit': WINDOW, 'control': [], 'frames': 0}

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "core/settings.h"
+#include "conduct.h"
 #include "formats/json.h"
 #include "message.h"
 #include "policy.h"
@@ -11,11 +12,12 @@
 #include "server/auth/auth.h"
 
 enum {
+        REQUESTS_MAX = 4096,
         HELLO_MS = 30000, LOOK_MS = 1000, STALL_MS = 30000, QUEUE_BYTES_MAX = 24 << 20, OUT_BYTES_MAX = HOST_MESSAGE_BYTES_MAX,
         LOW_BYTES = 64 * 1024,          /* frames of streams go to the connection while less than this waits there: control messages overtake the rest */
 };
 
-struct host_sessions { struct loop *loop; struct core *core; struct node_files *files; struct session *first; size_t n; uint64_t looked_ms; char node_sha256[NODE_SHA256_CHARS + 1]; };
+struct host_sessions { struct loop *loop; struct core *core; struct node_files *files; struct session *first; size_t n; struct map out_until /* agent id -> loop ms until which it is kept out */; uint64_t looked_ms; char node_sha256[NODE_SHA256_CHARS + 1]; };
 
 struct session {
         struct host_link link;          /* first: the core's handle */
@@ -31,6 +33,8 @@ struct session {
         VEC(struct buf *) frames;       /* of streams, waiting; from frames_at on */
         size_t frames_at;
         unsigned pending;               /* answers that wait for their commit */
+        struct conduct conduct;
+        struct smap requests;           /* ids that this connection was asked, owned: what it may answer */
 };
 
 size_t host_sessions_count(const struct host_sessions *h) { return h->n; }
@@ -49,6 +53,14 @@ static void drop_frames(struct session *s) {
         s->frames_at = 0;
 }
 
+static void forget_requests(struct session *s) {
+        for (size_t i = 0; i < s->requests.cap; i++)
+                if (s->requests.slots[i].value)
+                        free(s->requests.slots[i].value);
+        smap_done(&s->requests);
+        s->requests = (struct smap) { 0 };
+}
+
 static void free_if_over(struct session *s) {
         if (s->ws || s->pending)
                 return;
@@ -58,6 +70,7 @@ static void free_if_over(struct session *s) {
         drop_frames(s);
         vec_done(&s->frames);
         map_done(&s->streams);
+        forget_requests(s);
         free(s);
 }
 
@@ -88,6 +101,19 @@ static void refuse(struct session *s, unsigned code, const char *reason) {
                 ws_close(s->ws, code, reason);
 }
 
+/* A host that lies or floods: kept out for a while, named. */
+static void blame(struct session *s, const char *why) {
+        struct core *c = s->all->core;
+        struct record *host = s->host_id ? world_get(core_world(c), T_host, s->host_id) : NULL;
+        conduct_name(c, host, s->ws ? ws_peer(s->ws) : "", why);
+        map_set(&s->all->out_until, (uint64_t) s->agent_id, (void *) (uintptr_t) (loop_now_ms(s->all->loop) + CONDUCT_OUT_MS));
+}
+
+static void misbehaved(struct session *s, unsigned code, const char *why) {
+        blame(s, why);
+        refuse(s, code, why);
+}
+
 static void send(struct session *s, const struct sbuf *out) {
         if (!s->ws || ws_is_closing(s->ws))
                 return;
@@ -110,6 +136,10 @@ static void link_desired(struct host_link *l, const struct desired *entries, siz
 static void link_request(struct host_link *l, const char *id, const char *name, struct json_object *data, uint64_t deadline_ms) {
         struct session *s = container_of(l, struct session, link);
         auto_sbuf struct sbuf out = SBUF(OUT_BYTES_MAX);
+        if (s->requests.n >= REQUESTS_MAX)
+                forget_requests(s);     /* never answered: their time is over long ago */
+        char *own = dr_xstrdup(id);
+        free(smap_set(&s->requests, own, own));
         host_request_write(core_epoch(s->all->core), id, name, data, deadline_ms, &out);
         send(s, &out);
 }
@@ -168,13 +198,16 @@ static void on_frame(struct session *s, const char *p, size_t n) {
         struct host_frame f;
         struct dr_error err;
         if (host_frame_parse(p, n, &f, &err) < 0) {
-                log_warning("host sent a frame that cannot be read", "reason", err.message, "peer", ws_peer(s->ws), NULL);
-                refuse(s, WS_CLOSE_PROTOCOL, err.message);
+                misbehaved(s, WS_CLOSE_PROTOCOL, err.message);
                 return;
         }
         struct host_stream *st = map_get(&s->streams, f.id);
-        if (st)                         /* else it has ended here, which the host does not know yet */
+        if (st)
                 host_stream_receive(st, f.kind, f.payload, f.len);
+        else if (f.id == 0 || f.id > s->last_stream)
+                misbehaved(s, WS_CLOSE_POLICY, "it sends on a stream that was never opened");
+        else if (!conduct_may_send(&s->conduct, loop_now_ms(s->all->loop)))     /* it has ended here, which the host may not know yet */
+                misbehaved(s, WS_CLOSE_POLICY, "it sends too much");
 }
 
 static void on_drain(struct ws *w, void *arg) {
@@ -275,6 +308,11 @@ static void on_hello(struct session *s, const struct host_message *m) {
         }
         timer_stop(s->hello_timer);
         s->host_id = host->id;
+        const char *lie = conduct_check_epoch(c, m->epoch);
+        if (lie) {
+                misbehaved(s, WS_CLOSE_POLICY, lie);
+                return;
+        }
         s->attached = true;
         s->pending++;
         char id[ID_TEXT_MAX];
@@ -297,13 +335,41 @@ static void on_host(struct session *s, const struct host_message *m) {
                 refuse(s, WS_CLOSE_POLICY, "the host's uuid changed: connect anew");
 }
 
+/* Whether the answer may count. One whose request this server process never sent may be late, from before a restart: nothing waits for it, or
+ * what waits asked this host. */
+static bool may_reply(struct session *s, const char *id) {
+        char *own = smap_del(&s->requests, id);
+        free(own);
+        for (struct session *o = s->all->first; o && !own; o = o->next)
+                if (o != s && o->host_id != s->host_id && smap_get(&o->requests, id))
+                        return false;
+        return true;
+}
+
 static void on_reply(struct session *s, const struct host_message *m) {
+        if (!may_reply(s, m->id)) {
+                misbehaved(s, WS_CLOSE_POLICY, "it answers a request that was another host's");
+                return;
+        }
         AUTO(json_free) struct json_object *reply = json_object_new_object();
         if (m->error)
                 json_set(reply, "error", json_object_get(m->error));
         else
                 json_set(reply, "data", json_object_get(m->data));
         (void) core_reply(s->all->core, m->id, reply);          /* nobody waits any more: too late */
+}
+
+static void on_observed(struct session *s, const struct host_message *m) {
+        struct core *c = s->all->core;
+        const char *lie = conduct_check_observed(c, s->host_id, m->observed, m->n_observed);
+        if (lie) {
+                misbehaved(s, WS_CLOSE_POLICY, lie);
+                return;
+        }
+        struct record *host = m->full ? world_get(core_world(c), T_host, s->host_id) : NULL;
+        if (host)
+                conduct_clear(c, host);
+        hosts_observed(c, &s->link, m->observed, m->n_observed, m->full);
 }
 
 static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, void *arg) {
@@ -322,9 +388,12 @@ static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, v
                 }
                 return;
         }
+        if (!conduct_may_send(&s->conduct, loop_now_ms(s->all->loop))) {
+                misbehaved(s, WS_CLOSE_POLICY, "it sends too much");
+                return;
+        }
         if (host_message_parse(p, n, &m, &err) < 0) {
-                log_warning("host sent a message that cannot be read", "reason", err.message, "peer", ws_peer(w), NULL);
-                refuse(s, WS_CLOSE_PROTOCOL, err.message);
+                misbehaved(s, WS_CLOSE_PROTOCOL, err.message);
                 return;
         }
         if (m.kind == HOST_HELLO) {
@@ -337,7 +406,7 @@ static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, v
                 switch (m.kind) {
                 case HOST_HOST:     on_host(s, &m); break;
                 case HOST_HEARTBEAT: tell_settings(s); break;
-                case HOST_OBSERVED: hosts_observed(c, &s->link, m.observed, m.n_observed, m.full); break;
+                case HOST_OBSERVED: on_observed(s, &m); break;
                 case HOST_REPLY:    on_reply(s, &m); break;
                 default:            break;      /* progress: heard */
                 }
@@ -347,7 +416,8 @@ static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, v
 
 static void on_close(struct ws *w, unsigned code, const char *reason, void *arg) {
         struct session *s = arg;
-        (void) w;
+        if (s->all && s->attached && ws_is_broken(w))
+                blame(s, str_or(reason, "it breaks the protocol"));
         s->ws = NULL;
         if (s->all && s->attached) {
                 char id[ID_TEXT_MAX], number[12];
@@ -370,12 +440,22 @@ void host_sessions_connect(struct host_sessions *h, struct http_request *req) {
                 http_reply_error(req, 401, "this key is not (or no longer) that of a host");
                 return;
         }
+        uint64_t until_ms = (uint64_t) (uintptr_t) map_get(&h->out_until, (uint64_t) agent->id), now_ms = loop_now_ms(h->loop);
+        if (until_ms > now_ms) {
+                char seconds[24];
+                snprintf(seconds, sizeof seconds, "%llu", (unsigned long long) ((until_ms - now_ms + 999) / 1000));
+                http_reply(req, 429, &(struct http_header) { "Retry-After", seconds }, 1, NULL, 0);
+                return;
+        }
+        if (until_ms)
+                (void) map_del(&h->out_until, (uint64_t) agent->id);
         static const struct ws_options options = { .message_max = HOST_MESSAGE_BYTES_MAX, .queue_max = QUEUE_BYTES_MAX, .low_bytes = LOW_BYTES,
                                                   .stall_ms = STALL_MS };
         struct session *s = dr_xnew(struct session);
         s->link.ops = &link_ops;
         s->all = h;
         s->agent_id = agent->id;
+        conduct_init(&s->conduct, now_ms);
         http_request_trust(req);
         s->ws = http_upgrade_websocket(req, NULL, &options, &ws_events, s);
         if (!s->ws) {                   /* no websocket: answered */
@@ -407,6 +487,7 @@ struct host_sessions *host_sessions_free(struct host_sessions *h) {
                 unlink_session(s);
                 s->all = NULL;
         }
+        map_done(&h->out_until);
         free(h);
         return NULL;
 }
