@@ -1,5 +1,6 @@
 #include "host_token.h"
 
+#include "base/log.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "jwt.h"
@@ -14,40 +15,48 @@ enum { LIFE_S_MIN = 1, LIFE_S_MAX = 7 * 86400 };
 
 struct host_tokens { struct core *core; struct rsa_key *key; char *public_pem; };
 
-static int load(struct host_tokens *t, struct dr_error *err) {
-        const struct records *l = world_by_str(core_world(t->core), T_credential, F_publicValue, KEY_NAME);
-        for (size_t i = 0; i < l->n; i++) {
-                if (l->v[i]->account_id)
-                        continue;               /* somebody's of that name */
-                char *pem = secret_open(t->core, record_str(l->v[i], F_secretValue));
-                int r = pem ? rsa_key_read(pem, &t->key, err) : dr_fail(err, DR_E_INTERNAL, NULL, "cannot open the key of host tokens: the master key is another");
-                if (pem)
-                        sodium_memzero(pem, strlen(pem));
-                free(pem);
-                return r < 0 ? r : 1;
-        }
-        return 0;
+static struct record *key_record(struct core *c) {
+        const struct records *l = world_by_str(core_world(c), T_credential, F_publicValue, KEY_NAME);
+        for (size_t i = 0; i < l->n; i++)
+                if (!l->v[i]->account_id)       /* else somebody's of that name */
+                        return l->v[i];
+        return NULL;
 }
 
-static int make(struct host_tokens *t, struct dr_error *err) {
+static int load(struct host_tokens *t, const struct record *rec, struct dr_error *err) {
+        char *pem = secret_open(t->core, record_str(rec, F_secretValue));
+        int r = pem ? rsa_key_read(pem, &t->key, err) : dr_fail(err, DR_E_INTERNAL, NULL, "the stored key of host tokens cannot be opened");
+        if (pem)
+                sodium_memzero(pem, strlen(pem));
+        free(pem);
+        return r;
+}
+
+/* rec: the record whose key is no use; NULL: there is none yet. */
+static int make(struct host_tokens *t, struct record *rec, struct dr_error *err) {
         int r = rsa_key_make(&t->key, err);
         if (r < 0)
                 return r;
         auto_free char *pem = rsa_key_private_pem(t->key), *sealed = secret_seal(t->core, pem);
         sodium_memzero(pem, strlen(pem));
-        struct record *rec = core_create(t->core, T_credential, 0);
+        bool fresh = !rec;
+        if (fresh)
+                rec = core_create(t->core, T_credential, 0);
         core_put_str(t->core, rec, F_name, "key of host tokens");
         core_put_str(t->core, rec, F_publicValue, KEY_NAME);
         core_put_str(t->core, rec, F_secretValue, sealed);
-        return core_process_start(t->core, rec, P_credential_create, NULL, err);
+        return fresh ? core_process_start(t->core, rec, P_credential_create, NULL, err) : 0;
 }
 
 int host_tokens_new(struct core *c, struct host_tokens **ret, struct dr_error *err) {
         AUTO(host_tokens_free) struct host_tokens *t = dr_xnew(struct host_tokens);
         t->core = c;
-        int r = load(t, err);
-        if (r == 0)
-                r = make(t, err);
+        struct record *rec = key_record(c);
+        int r = rec ? load(t, rec, err) : -ENOENT;
+        if (rec && r < 0)               /* tokens live for minutes: a new key costs nobody much */
+                log_warning("a new key of host tokens is made", "reason", err->message, NULL);
+        if (r < 0)
+                r = make(t, rec, err);
         if (r < 0)
                 return r;
         t->public_pem = rsa_key_public_pem(t->key);

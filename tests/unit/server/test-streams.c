@@ -286,6 +286,22 @@ TEST(the_key_is_kept_sealed_and_found_again) {
         fix_done(&f);
 }
 
+TEST(a_key_that_cannot_be_opened_is_made_anew) {
+        struct api_fix f = fix_new();
+        struct host_tokens *t = NULL;
+        struct dr_error err;
+        CHECK_OK(host_tokens_new(f.core, &t, &err), &err);
+        auto_free char *pem = dr_xstrdup(host_tokens_public_pem(t));
+        host_tokens_free(t);
+        const struct records *l = world_by_str(core_world(f.core), T_credential, F_publicValue, "drover-host-token-key");
+        core_put_str(f.core, l->v[0], F_secretValue, "1:00");
+        CHECK_OK(host_tokens_new(f.core, &t, &err), &err);
+        CHECK(strcmp(host_tokens_public_pem(t), pem) != 0);
+        CHECK_INT(world_by_str(core_world(f.core), T_credential, F_publicValue, "drover-host-token-key")->n, ==, 1);
+        host_tokens_free(t);
+        fix_done(&f);
+}
+
 /* A token with any header, signed with k by RS256 whatever the header says. */
 static char *forge(struct rsa_key *k, const char *header, const char *claims) {
         enum { V = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
