@@ -176,12 +176,23 @@ void history_list(struct api_req *req, enum type_id table, bool descending, enum
         read_rows(x, 0);
 }
 
+/* What just left memory is in the store once its batch is durable: not looked for before. */
+static void on_stored(void *arg, int result) {
+        struct reading *x = arg;
+        int64_t id = x->last_id;
+        x->last_id = 0;
+        if (result < 0 || !caller_is_there(x))
+                x->one(x->req, NULL);
+        else
+                read_rows(x, id);
+}
+
 void history_get(struct api_req *req, enum type_id table, int64_t id, void (*done)(struct api_req *req, struct record *r)) {
         if (!req->api->conf.store) {
                 done(req, NULL);
                 return;
         }
         struct reading *x = arena_alloc(&req->arena, sizeof *x);
-        *x = (struct reading) { .req = req, .table = table, .one = done, .limit = 1 };
-        read_rows(x, id);
+        *x = (struct reading) { .req = req, .table = table, .one = done, .limit = 1, .last_id = id, .caller = req->caller ? req->caller->id : 0, .agent = req->agent ? req->agent->id : 0 };
+        core_output_after(api_core(req), world_table_seq(api_world(req), table), on_stored, x);
 }

@@ -351,6 +351,14 @@ class Partners(Base):
         self.assertEqual(self.inspect(c['externalId'])['HostConfig']['VolumeDriver'], '')
         self.assertEqual(self.docker('volume', 'inspect', '--format', '{{.Driver}}', 'made').strip(), 'local')
 
+    def test_a_volume_of_the_api_is_mounted_by_its_id(self):
+        v = self.world.api.post('volumes', {'name': 'byid', 'driver': 'local'})
+        until(lambda: self.world.api.get(f'volumes/{v["id"]}')['transitioning'] == 'no', 'the volume is at rest')
+        c = self.run_it(name='mounts', dataVolumeMounts={'/by/id': v['id']})
+        doc = self.inspect(c['externalId'])
+        self.assertEqual([(m['Name'], m['Destination'], m['Driver']) for m in doc['Mounts']], [('byid', '/by/id', 'local')])
+        self.assertEqual(doc['HostConfig']['Binds'], ['byid:/by/id:rw'])
+
     def test_a_container_goes_to_the_host_that_is_asked_for_and_starts_only_when_told(self):
         host = self.world.host('host1')
         c = self.create(name='later', requestedHostId=host['id'], startOnCreate=False)
