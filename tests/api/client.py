@@ -60,7 +60,10 @@ class Client:
             h.update(headers or {})
             c.request(method, path, body, h)
             r = c.getresponse()
-            return Answer(r.status, r.headers, r.read().decode())
+            data = r.read()
+            a = Answer(r.status, r.headers, data.decode(errors='replace'))
+            a.bytes = data
+            return a
         finally:
             c.close()
 

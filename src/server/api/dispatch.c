@@ -100,7 +100,7 @@ static void one(struct api_req *req, const struct type_def *def) {
 
 /* Links that no type's hook answers. */
 static int special_reply(const struct link_def *l, struct dr_error *err) {
-        static const char *const later[] = { "composeConfig", "certificate" };
+        static const char *const later[] = { "composeConfig" };
         for (size_t i = 0; i < ARRAY_LEN(later); i++)
                 if (str_eq(later[i], l->name))
                         return dr_fail(err, DR_E_NOT_IMPLEMENTED, NULL, "link %s is not there yet", l->name);
@@ -114,10 +114,7 @@ static void follow_record(struct api_req *req, struct record *r) {
         const struct link_def *l = shown ? type_link(shown, req->seg[2], strlen(req->seg[2])) : NULL;
         struct dr_error err;
         if (!l) {
-                const struct type_hooks *h = shown ? type_hooks_of(req->version, (enum type_id) r->kind) : NULL;
-                int k = h && h->on_hidden_link && req->method == VERB_GET ? h->on_hidden_link(req, r, req->seg[2], &err) : -ENOSYS;
-                if (k < 0)
-                        not_found(req);
+                not_found(req);
                 return;
         }
         api_saw(req, r->seq);
@@ -186,6 +183,14 @@ static void documentation(struct api_req *req) {
                 not_found(req);
 }
 
+/* What cannot be an id is not found before anything else is asked of it (spec api.md 1.6). Settings have any name. */
+static bool is_id(const struct api_req *req, const struct type_def *def) {
+        const char *name;
+        size_t len;
+        int64_t id;
+        return def->base == T_setting || def->id == T_typeDocumentation || id_decode(req->seg[1], strlen(req->seg[1]), req->plain_ids, &name, &len, &id) == 0;
+}
+
 void api_dispatch(struct api_req *req) {
         const struct api_special *s = api_special_of(req);
         if (req->method == VERB_HEAD)
@@ -219,7 +224,7 @@ void api_dispatch(struct api_req *req) {
                 return;
         }
         const struct type_def *def = type_by_name(req->version, req->seg[0], strlen(req->seg[0]));
-        if (!def || !type_visible(def, req->role) || req->n_seg > 3)
+        if (!def || !type_visible(def, req->role) || req->n_seg > 3 || (req->n_seg > 1 && !is_id(req, def)))
                 not_found(req);
         else if (def->id == T_typeDocumentation)
                 documentation(req);

@@ -69,7 +69,7 @@ void conditions_read(struct api_req *req, const struct type_def *def, struct con
                         f = field_by_name(name, (size_t) (under - name));
                 }
                 const struct filter_def *fd = f == F_NONE || modifier < 0 ? NULL : type_filter(def, f);
-                if (!fd || !(fd->modifiers & BIT(modifier)))
+                if (!fd || !(fd->modifiers & BIT(modifier)) || f == F_all)      /* all=true widens the list (collection.c) */
                         continue;
                 struct condition c = { .field = f, .modifier = (enum filter_modifier) modifier, .text = q->v[i].value };
                 if (modifier == FM_PREFIX || modifier == FM_LIKE || modifier == FM_NOTLIKE)

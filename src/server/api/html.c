@@ -2,6 +2,8 @@
 
 #include "core/settings.h"
 
+extern const char browse_script[];      /* browse.js */
+
 static void attribute(struct sbuf *b, const char *s) {
         for (; *s; s++) {
                 switch (*s) {
@@ -48,7 +50,7 @@ void html_wrap(struct api_req *req) {
                 attribute(&b, css);
                 sbuf_puts(&b, "\">\n");
         }
-        sbuf_puts(&b, "</head><body>\n<pre id=\"json\"></pre>\n<script>\nvar data = ");
+        sbuf_puts(&b, "</head><body>\n<div id=\"filters\"></div>\n<div id=\"forms\"></div>\n<pre id=\"json\"></pre>\n<script>\nvar data = ");
         script_json(&b, sbuf_str(&req->out), req->out.len);
         sbuf_puts(&b, ";\nvar schemas = ");
         script_string(&b, arena_printf(&req->arena, "%s/schemas", req->url));
@@ -61,19 +63,9 @@ void html_wrap(struct api_req *req) {
                 sbuf_puts(&b, "</script>\n<script src=\"");
                 attribute(&b, js);
                 sbuf_puts(&b, "\"></script>\n");
-        } else {                        /* readable without any download: links can be followed */
-                sbuf_puts(&b, "(function () {\n"
-                              "  var pre = document.getElementById('json'), text = JSON.stringify(data, null, 2), at = 0;\n"
-                              "  var re = /\"(https?:[^\"\\s]*)\"/g, m;\n"
-                              "  while ((m = re.exec(text))) {\n"
-                              "    pre.appendChild(document.createTextNode(text.slice(at, m.index + 1)));\n"
-                              "    var a = document.createElement('a');\n"
-                              "    a.href = a.textContent = m[1];\n"
-                              "    pre.appendChild(a);\n"
-                              "    at = m.index + m[0].length - 1;\n"
-                              "  }\n"
-                              "  pre.appendChild(document.createTextNode(text.slice(at)));\n"
-                              "})();\n</script>\n");
+        } else {                        /* readable and usable without any download */
+                sbuf_puts(&b, browse_script);
+                sbuf_puts(&b, "</script>\n");
         }
         sbuf_puts(&b, "</body></html>\n");
         sbuf_done(&req->out);

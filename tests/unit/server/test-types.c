@@ -173,7 +173,7 @@ TEST(roles_that_may_not_change_infrastructure_are_refused) {
 
 TEST(what_is_not_there_yet_says_so_and_structures_cannot_be_made) {
         static const struct { const char *method, *target, *body; int status; const char *code; } rows_[] = {
-                { "POST", P "/secrets", "{\"name\":\"x\",\"value\":\"YQ==\"}", 501, NULL },
+                { "POST", P "/virtualmachines", "{\"name\":\"x\",\"imageUuid\":\"docker:x\"}", 501, NULL },
                 { "POST", P "/launchconfigs", "{\"imageUuid\":\"docker:x\"}", 405, "Method not allowed" },
                 { "POST", P "/instancestops", "{\"timeout\":1}", 405, "Method not allowed" },
                 { "POST", P "/stacks", "{\"name\":\"c\",\"dockerCompose\":\"a:\\n  image: x\"}", 501, NULL },

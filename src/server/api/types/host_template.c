@@ -43,8 +43,8 @@ void host_template_write_secrets(struct api_req *req, const struct record *r, st
         jw_json(w, shape);
 }
 
-int host_template_hidden_link(struct api_req *req, struct record *r, const char *name, struct dr_error *err) {
-        if (!str_ieq(name, "secretValues") || req->role != ROLE_service)
+int host_template_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err) {
+        if (!str_eq(l->name, "secretValues") || req->role != ROLE_service)
                 return dr_fail(err, DR_E_NOT_FOUND, NULL, "there is no such link");
         AUTO(json_free) struct json_object *all = open_values(api_core(req), r);
         struct jw w = JW(&req->out, JSON_ESCAPE_SLASH);

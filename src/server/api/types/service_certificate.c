@@ -107,11 +107,11 @@ int service_certificate(struct api_req *req, struct record *s, struct dr_error *
 }
 
 /* Nothing of it is kept: each answer is a new certificate. Whoever may not change the key gets none. */
-int api_key_hidden_link(struct api_req *req, struct record *r, const char *name, struct dr_error *err) {
+int api_key_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err) {
         __attribute__((cleanup(tls_pair_done))) struct tls_pair ca = { 0 }, pair = { 0 };
         const char *names[] = { str_or(record_str(r, F_publicValue), "") };
         const struct type_def *def = api_type_of(req, r);
-        if (!str_ieq(name, "certificate") || !def || !(type_methods(def, req->role) & TM_UPDATE) || !access_changes(req, r))
+        if (!str_eq(l->name, "certificate") || !def || !(type_methods(def, req->role) & TM_UPDATE) || !access_changes(req, r))
                 return dr_fail(err, DR_E_NOT_FOUND, NULL, "there is no such link");
         if (ca_get(api_core(req), &ca, err) < 0 || tls_make_cert(&ca, names, 1, CERT_DAYS, &pair, err) < 0)
                 return failed(err);

@@ -28,8 +28,6 @@ struct type_hooks {
         int (*on_action)(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
         /* A LINK_SPECIAL link: 1 answered, negative *err. */
         int (*on_link)(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
-        /* A link that no schema tells of (spec api.md 1.9): same results. */
-        int (*on_hidden_link)(struct api_req *req, struct record *r, const char *name, struct dr_error *err);
 };
 const struct type_hooks *type_hooks_of(enum api_version v, enum type_id type);  /* never NULL: an empty row when there is none */
 
@@ -69,7 +67,6 @@ int registry_credential_validate(struct api_req *req, const struct type_def *def
 int certificate_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int volume_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void volume_create_hook(struct api_req *req, struct record *r, const struct field_values *values);
-int volume_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int pull_task_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void secret_create(struct api_req *req, struct record *r, const struct field_values *values);
 void registry_credential_create(struct api_req *req, struct record *r, const struct field_values *values);
@@ -101,11 +98,11 @@ void container_event_create(struct api_req *req, struct record *r, const struct 
 void service_event_row_create(struct api_req *req, struct record *r, const struct field_values *values);
 void external_event_row_create(struct api_req *req, struct record *r, const struct field_values *values);
 int service_certificate(struct api_req *req, struct record *service, struct dr_error *err);     /* as on_action */
-int api_key_hidden_link(struct api_req *req, struct record *r, const char *name, struct dr_error *err);
+int api_key_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
 int snapshot_remove(struct api_req *req, struct record *r, struct dr_error *err);
 /* Secret values as their structure, without the values. */
 void host_template_write_secrets(struct api_req *req, const struct record *r, struct jw *w);
-int host_template_hidden_link(struct api_req *req, struct record *r, const char *name, struct dr_error *err);
+int host_template_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
 void api_key_create(struct api_req *req, struct record *r, const struct field_values *values);
 int project_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void project_create(struct api_req *req, struct record *r, const struct field_values *values);
