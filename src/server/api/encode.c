@@ -183,6 +183,17 @@ static bool role_allows(struct api_req *req, const struct record *r, const struc
         return !mighty || str_eq(setting_get(api_core(req), "allow.restricted.user.exec"), "true");
 }
 
+/* Snapshots are for volumes whose driver has them (storage.md 2). */
+static bool driver_allows(const struct record *r, const char *action) {
+        if (r->type != T_volume || (!str_eq(action, "snapshot") && !str_eq(action, "reverttosnapshot") && !str_eq(action, "restorefrombackup")))
+                return true;
+        struct json_object *list = record_json(r, F_capabilities);
+        for (size_t i = 0; list && i < json_object_array_length(list); i++)
+                if (str_eq(json_object_get_string(json_object_array_get_idx(list, i)), "snapshot"))
+                        return true;
+        return false;
+}
+
 bool action_offered(struct api_req *req, const struct record *r, const struct type_def *def, const struct action_def *a) {
         if (!action_visible(a, req->role) || str_eq(a->name, "restore") || r->removed_ms || (r->type == T_processInstance && record_has(r, F_endTime)))
                 return false;
@@ -196,7 +207,7 @@ bool action_offered(struct api_req *req, const struct record *r, const struct ty
                 if (*s == S_NONE)
                         return false;
         }
-        return role_allows(req, r, a) && capability(req, r, a->capability);
+        return role_allows(req, r, a) && capability(req, r, a->capability) && driver_allows(r, a->name);
 }
 
 static void encode_actions(struct api_req *req, struct jw *w, const struct record *r, const struct type_def *def, const char *self) {

@@ -30,7 +30,7 @@ class Http(client.Client):
             try:
                 self.connection.request(method, path, body, h)
                 r = self.connection.getresponse()
-                return client.Answer(r.status, r.headers, r.read().decode())
+                return client.Answer(r.status, r.headers, r.read().decode(errors='replace'))
             except (http.client.BadStatusLine, ConnectionError):
                 self.connection = None
                 if attempt:

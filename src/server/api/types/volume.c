@@ -61,13 +61,3 @@ void volume_create_hook(struct api_req *req, struct record *r, const struct fiel
         core_put_str(c, r, F_externalId, name);
         core_put_str(c, r, F_uri, uri);
 }
-
-/* One that is in use is not removed (storage.md 4); snapshots and what they are for need a driver that has them. */
-int volume_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err) {
-        (void) req, (void) in;
-        static const char *const by_driver[] = { "snapshot", "reverttosnapshot", "restorefrombackup" };
-        for (size_t i = 0; i < ARRAY_LEN(by_driver); i++)
-                if (str_eq(a->name, by_driver[i]))
-                        return dr_fail(err, DR_E_ACTION_NOT_AVAILABLE, "action", "driver \"%s\" has no snapshots", str_or(record_str(r, F_driver), "local"));
-        return -ENOSYS;
-}
