@@ -51,6 +51,13 @@ class World(client.Case):
         c.wait('%s/apikeys/%s' % (path, k['id']), 'active')
         return k, self.server.client((k['publicValue'], k['secretValue']))
 
+    def until(self, check, what):
+        end = time.monotonic() + WAIT_S
+        while not check():
+            if time.monotonic() > end:
+                raise AssertionError('not in time: ' + what)
+            threading.Event().wait(0.05)
+
     def subscribe(self, c, path='', names='resource.change', extra=''):
         ws = client.WebSocket(c, '%s/subscribe?eventNames=%s%s' % (path, names, extra))
         self.addCleanup(ws.close)
@@ -328,6 +335,29 @@ class Subscribers(World):
         ws.until(last)
         self.assertLessEqual(len(told), 3 + int(took), told)
 
+    def test_who_does_not_read_is_cut_off_with_a_reason_and_others_are_told(self):
+        ws = self.subscribe(self.admin, self.p)
+        good = self.subscribe(self.admin, self.p)
+        names = []
+        done = threading.Event()
+
+        def read():
+            while not done.is_set():
+                try:
+                    m = good.message()
+                except (EOFError, OSError):
+                    return
+                if m['name'] == 'resource.change' and m['resourceType'] == 'stack':
+                    names.append(m['data']['resource']['name'])
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        for i in range(220):            # 13 MB: what the kernel's buffers and the server's queue hold together is less
+            self.check(self.admin.post(self.p + '/stacks', {'name': 'big%d' % i, 'environment': {'x': 'y' * 60000}}), 201)
+        self.until(lambda: 'big219' in names, 'the last stack is told to who reads')
+        seen, why = self.cut(ws)
+        done.set()
+        self.assertEqual((int.from_bytes(why[:2], 'big'), why[2:]), (1008, b'too slow'))
+
     def test_one_account_has_only_so_many(self):
         account, name = self.new_user()
         p = self.new_project([(account, 'owner')])
@@ -382,13 +412,6 @@ class Agents(World):
 
     def as_role(self, env, middle=''):
         return self.server.client((env['CATTLE_%sACCESS_KEY' % middle], env['CATTLE_%sSECRET_KEY' % middle]))
-
-    def until(self, check, what):
-        end = time.monotonic() + WAIT_S
-        while not check():
-            if time.monotonic() > end:
-                raise AssertionError('not in time: ' + what)
-            threading.Event().wait(0.05)
 
     def test_without_the_label_there_is_nothing(self):
         c, spec = self.container({}, create='false')
