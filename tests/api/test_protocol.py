@@ -1,5 +1,6 @@
 """Requests and answers: collections, fields, errors, schemas, versions (spec api.md 1)."""
 import http.client
+import re
 
 import client
 
@@ -195,6 +196,139 @@ class Protocol(client.Case):
         rows = self.admin.get(self.p + '/stacks?name=included&include=services').rows
         self.assertEqual([x['name'] for x in rows[0]['services']], ['one'])
         self.assertEqual([x['name'] for x in self.admin.get(self.p + '/stacks/%s/services' % s).rows], ['one'])
+
+    # ---- order of checks, query options, browsers ----
+    def nobody(self):
+        return self.server.client(headers={'X-ENFORCE-AUTHENTICATION': 'true'})
+
+    def test_checks_come_in_their_order(self):
+        browser = {'User-Agent': 'Mozilla/5.0', 'Accept': 'application/json', 'Cookie': 'CSRF=0123456789'}
+        u = self.check(self.admin.post('/accounts', {'name': 'order', 'kind': 'user'}), 201)
+        k = self.check(self.admin.post('/apikeys', {'accountId': u['id']}), 201)
+        self.admin.wait('/accounts/' + u['id'], 'active')
+        self.admin.wait('/apikeys/' + k['id'], 'active')
+        user = self.server.client((k['publicValue'], k['secretValue']))
+        path = '/projects/1a999/nothings/9zz?action=fly'
+        self.check(self.nobody().ask('POST', path, '{'), 400, 'InvalidBodyContent')                 # body, then who
+        self.check(self.nobody().post(path), 401, 'Unauthorized')
+        self.check(user.post('/projects/1a5/nothings/9zz', headers=browser), 403, 'Forbidden')      # the environment, then CSRF
+        self.check(self.admin.post('/nothings/9zz', headers=browser), 403, 'InvalidCSRFToken')
+        for bad in ('9zz', '7', '1', '1st'):                                                        # the id, then action and method
+            self.check(self.admin.post('/stacks/%s?action=fly' % bad), 404)
+            self.check(self.admin.put('/auditLogs/' + bad, {}), 404)
+            self.check(self.admin.get('/stacks/%s/services' % bad), 404)
+        self.check(self.admin.put('/auditLogs/1al1', {}), 405)
+        self.check(self.admin.post('/stacks/1st999?action=fly'), 422, 'InvalidAction')              # the action, then the thing
+        self.check(self.admin.post('/stacks/1st999?action=activateservices'), 404)
+        self.check(self.admin.put(self.p + '/stacks/1st999', {'name': 'a b'}), 404)                 # the thing, then its fields
+        self.check(self.admin.put(self.p + '/stacks/' + self.stack('order')['id'], {'name': 'a b'}), 422, 'InvalidCharacters', 'name')
+
+    def test_browsers_repeat_their_csrf_cookie(self):
+        mozilla = {'User-Agent': 'Mozilla/5.0', 'Accept': 'application/json'}
+        cookies = self.admin.get(self.p + '/stacks', headers=mozilla).headers.get_all('Set-Cookie') or []
+        self.assertTrue([c for c in cookies if re.match(r'CSRF=[0-9A-Fa-f]{10}; Path=/', c)], cookies)
+        self.assertFalse([c for c in self.admin.get(self.p + '/stacks').headers.get_all('Set-Cookie') or [] if c.startswith('CSRF')])
+        have = dict(mozilla, Cookie='CSRF=0123456789')
+        post = lambda name, path='', **h: self.admin.post(self.p + '/stacks' + path, {'name': name}, headers=dict(have, **h))       # noqa: E731
+        self.check(post('csrf'), 403, 'InvalidCSRFToken')
+        self.check(post('csrf', **{'X-API-CSRF': '0123456780'}), 403, 'InvalidCSRFToken')
+        self.check(post('csrf-header', **{'X-API-CSRF': '0123456789'}), 201)
+        self.check(post('csrf-parameter', '?CSRF=0123456789'), 201)
+        self.check(self.admin.post(self.p + '/stacks', {'name': 'csrf-others'}, headers={'Cookie': 'CSRF=0123456789'}), 201)
+        self.check(self.admin.get(self.p + '/stacks', headers=have), 200)
+        self.assertEqual(self.admin.get(self.p + '/stacks?name=csrf').rows, [])
+
+    def test_methods_are_overridden_both_ways(self):
+        s = self.stack('override-both')['id']
+        self.check(self.admin.get(self.p + '/stacks/%s?_method=PUT&description=changed' % s), 200)
+        self.assertEqual(self.admin.get(self.p + '/stacks/' + s)['description'], 'changed')
+        self.assertEqual(self.check(self.admin.post(self.p + '/stacks?_method=GET'), 200)['type'], 'collection')
+        self.check(self.admin.get(self.p + '/stacks?_method=PATCH'), 405, 'Method not allowed')
+
+    def test_forms_and_repeated_parameters_are_bodies(self):
+        def form(value):
+            return self.admin.raw('POST', '/v2-beta' + self.p + '/stacks', '--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n%s\r\n--b--\r\n' % value,
+                                  {'Content-Type': 'multipart/form-data; boundary=b'})
+        self.assertEqual(self.check(form('multipart'), 201)['name'], 'multipart')
+        self.check(form('x' * (100 * 1024 + 1)), 413)
+        a = self.check(self.admin.post(self.p + '/containers?imageUuid=docker:x&dns=1.1.1.1&dns=2.2.2.2', {'startOnCreate': False}), 201)
+        self.assertEqual(a['dns'], ['1.1.1.1', '2.2.2.2'])
+
+    def test_several_containers_at_once_are_a_collection(self):
+        a = self.check(self.admin.post(self.p + '/containers', {'imageUuid': 'docker:x', 'count': 3, 'startOnCreate': False}), 201)
+        self.assertEqual((a['type'], len({r['id'] for r in a.rows})), ('collection', 3))
+
+    def test_actions_are_named_action_links_on_request(self):
+        path = self.p + '/stacks/' + self.stack('action-links')['id']
+        for a in (self.admin.get(path, headers={'X-API-Action-Links': 'actionLinks'}), self.admin.get(path + '?_actionLinks=1')):
+            self.assertIn('remove', a['actionLinks'])
+            self.assertNotIn('actions', a.body)
+
+    def test_collections_have_their_envelope(self):
+        s = self.stack('envelopes')['id']
+        a = self.check(self.admin.get(self.p + '/stacks/%s/services' % s), 200)
+        self.assertEqual((a['createDefaults'], a['pagination']), ({'stackId': s}, None))
+        child = self.check(self.admin.post(self.p + '/stacks/%s/services' % s, {'name': 'child', 'launchConfig': {'imageUuid': 'docker:x'}, 'startOnCreate': False}), 201)
+        self.assertEqual(child['stackId'], s)
+        self.assertIsNotNone(self.admin.get(self.p + '/services/%s/instances' % child['id'])['pagination'])
+        a = self.admin.get(self.p + '/services?sort=name&order=desc')
+        self.assertEqual(set(a['sortLinks']), set(a['filters']))
+        self.assertIn('sort=name', a['sortLinks']['name'])
+        self.assertEqual((a['sort']['name'], a['sort']['order']), ('name', 'desc'))
+        self.assertIn('order=asc', a['sort']['reverse'])
+        self.assertIsNone(self.admin.get(self.p + '/services?sort=nothing')['sort'])
+        limits = [self.admin.get(self.p + '/services?limit=' + x)['pagination']['limit'] for x in ('0', '-1', '99999', 'abc', '7')]
+        self.assertEqual(limits, [3000, 3000, 3000, 100, 7])
+        self.assertIn('container', self.admin.get(self.p + '/instances')['createTypes'])
+        self.assertEqual(self.admin.get(self.p + '/secrets')['createTypes'], {})
+        for path in ('/settings', '/projects', '/projectMembers', '/identities'):
+            self.assertIsNone(self.check(self.admin.get(path), 200)['pagination'], path)
+
+    def test_only_the_first_include_counts_and_unknown_ones_do_not(self):
+        s = self.stack('first-include')['id']
+        self.check(self.service(s, 'one'), 201)
+        row = self.admin.get(self.p + '/services?stackId=%s&include=stack&include=instances' % s).rows[0]
+        self.assertEqual((row['stack']['id'], row.get('instances')), (s, None))
+        row = self.admin.get(self.p + '/services?stackId=%s&include=INSTANCES' % s).rows[0]
+        self.assertEqual(row['instances'], [])
+        self.check(self.admin.get(self.p + '/services?include=nothing'), 200)
+
+    def test_events_take_include_and_action_links(self):
+        s = self.stack('event-options')['id']
+        service = self.check(self.service(s, 'one'), 201)['id']
+        self.admin.wait(self.p + '/services/' + service, 'inactive')
+        ws = client.WebSocket(self.admin, self.p + '/subscribe?eventNames=resource.change&include=stack&_actionLinks=1')
+        try:
+            ws.until(lambda e: e['name'] == 'ping')
+            self.check(self.admin.put(self.p + '/services/' + service, {'description': 'told'}), 200)
+            e = ws.until(lambda e: e['name'] == 'resource.change' and e['resourceId'] == service and e['data']['resource']['description'] == 'told')
+            self.assertEqual(e['data']['resource']['stack']['id'], s)
+            self.assertIn('remove', e['data']['resource']['actionLinks'])
+        finally:
+            ws.close()
+
+    def test_types_are_documented(self):
+        rows = self.check(self.admin.get('/typeDocumentations'), 200).rows
+        self.assertIn('container', [r['id'] for r in rows])
+        one = self.check(self.admin.get('/typeDocumentations/container'), 200)
+        self.assertEqual(one['id'], 'container')
+        self.assertIn('imageUuid', one['resourceFields'])
+        self.check(self.admin.get('/typeDocumentations/nothing'), 404)
+
+    def test_errors_have_the_envelope_and_headers_of_answers(self):
+        a = self.check(self.admin.get(self.p + '/stacks/1st999'), 404)
+        self.assertLessEqual({'id', 'type', 'baseType', 'links', 'actions', 'status', 'code', 'message', 'detail'}, set(a.body))
+        for name in ('Schemas', 'Account-Id', 'User-Id', 'Account-Kind', 'Account-Name', 'Client-IP'):
+            self.assertTrue(a.headers['X-API-' + name], name)
+        self.assertTrue(a.headers['X-Rancher-Version'])
+
+    def test_forwarded_ports_and_addresses_are_believed(self):
+        a = self.admin.get(self.p + '/stacks', headers={'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'h.example:99', 'X-Forwarded-Port': '443',
+                                                       'X-Forwarded-For': '192.0.2.7:123, 198.51.100.1'})
+        self.assertEqual(a['links']['self'], 'https://h.example/v2-beta/projects/1a5/stacks')
+        self.assertEqual(a.headers['X-API-Client-IP'], '192.0.2.7')
+        a = self.admin.get(self.p + '/stacks', headers={'X-API-request-url': 'https://e.example/v2-beta/projects/1a5/stacks'})
+        self.assertNotIn('e.example', a['links']['self'])
 
     # ---- schemas and versions ----
     def test_schemas_are_complete_for_the_role(self):
