@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { CONNECT_DELAY_MS = 10, REBOOT_MS = 20000, LIFE_MIN_MS = 500, LIFE_MAX_MS = 5000 };
+enum { CONNECT_DELAY_MS = 10, REBOOT_MS = 20000, LIFE_MIN_MS = 500, LIFE_MAX_MS = 5000, SHUTDOWN_MAX_MS = 86400000 };
 
 /* What the words in a container's definition ask for. */
 struct steering {
@@ -96,7 +96,9 @@ static void steer(struct simhost *h, struct container *k, const char *spec) {
         t->forget = strstr(spec, "simForgetImmediately");
         t->disconnect = strstr(spec, "simDisconnectAgent");
         const char *at = strstr(spec, shutdown);
-        t->shutdown_ms = at ? (uint64_t) strtoul(at + sizeof shutdown - 1, NULL, 10) * 1000 : 0;
+        t->shutdown_ms = 0;
+        for (const char *p = at ? at + sizeof shutdown - 1 : ""; *p >= '0' && *p <= '9' && t->shutdown_ms < SHUTDOWN_MAX_MS; p++)
+                t->shutdown_ms = t->shutdown_ms * 10 + (uint64_t) (*p - '0') * 1000;
         at = strstr(spec, another);
         if (at)
                 snprintf(t->another, sizeof t->another, "%.*s", (int) strcspn(at + sizeof another - 1, "\"\\ ,"), at + sizeof another - 1);

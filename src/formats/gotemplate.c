@@ -101,6 +101,8 @@ static bool take_word(struct parser *x, const char *word) {
         return true;
 }
 
+static int hex(char c) { return isdigit((unsigned char) c) ? c - '0' : tolower((unsigned char) c) - 'a' + 10; }
+
 static int quoted(struct parser *x, struct json_object **ret) {
         auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_BYTES_MAX);
         char quote = *x->a++;
@@ -121,8 +123,7 @@ static int quoted(struct parser *x, struct json_object **ret) {
                         sbuf_putc(&b, to[at - from]);
                         x->a++;
                 } else if (x->a + 2 < x->a_end && *x->a == 'x' && isxdigit((unsigned char) x->a[1]) && isxdigit((unsigned char) x->a[2])) {
-                        char hex[3] = { x->a[1], x->a[2], 0 };
-                        sbuf_putc(&b, (char) strtoul(hex, NULL, 16));
+                        sbuf_putc(&b, (char) (hex(x->a[1]) << 4 | hex(x->a[2])));
                         x->a += 3;
                 } else {
                         return bad(x, DR_E_INVALID_FORMAT, "an escape in a quoted string is not known");
@@ -141,18 +142,15 @@ static int number(struct parser *x, struct json_object **ret) {
                 point |= x->a[n] == '.';
                 n++;
         }
-        char text[64], *end;
+        char text[64];
         if (n >= sizeof text)
                 return bad(x, DR_E_INVALID_FORMAT, "a number is too long");
         memcpy(text, x->a, n);
         text[n] = 0;
-        if (point) {
-                double d = strtod(text, &end);
-                *ret = *end ? NULL : json_object_new_double(d);
-        } else {
-                int64_t i = strtoll(text, &end, 0);
-                *ret = *end ? NULL : json_object_new_int64(i);
-        }
+        double d;
+        int64_t i;
+        if (point ? parse_double(text, &d) == 0 : parse_i64(text, &i) == 0)
+                *ret = point ? json_object_new_double(d) : json_object_new_int64(i);
         if (!*ret)
                 return bad(x, DR_E_INVALID_FORMAT, "\"%s\" is no number", text);
         x->a += n;
