@@ -277,7 +277,7 @@ class Cells:
         import time
         for _ in range(5 if path.startswith('/machineDrivers') else 200):    # those wait for a machine service, which is not there
             b = self.world.super.get(path).body or {}
-            if b.get('transitioning') != 'yes':
+            if b.get('transitioning') != 'yes' or 'no machine service' in (b.get('transitioningMessage') or ''):
                 return
             time.sleep(0.02)
         if not path.startswith('/machineDrivers'):

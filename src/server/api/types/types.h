@@ -63,13 +63,13 @@ int host_validate(struct api_req *req, const struct type_def *def, struct field_
 int host_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int secret_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int registry_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
-int registry_credential_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int secret_value_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int certificate_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int volume_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void volume_create_hook(struct api_req *req, struct record *r, const struct field_values *values);
 int pull_task_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void secret_create(struct api_req *req, struct record *r, const struct field_values *values);
-void registry_credential_create(struct api_req *req, struct record *r, const struct field_values *values);
+void secret_value_create(struct api_req *req, struct record *r, const struct field_values *values);
 void certificate_create(struct api_req *req, struct record *r, const struct field_values *values);
 void pull_task_create(struct api_req *req, struct record *r, const struct field_values *values);
 int certificate_remove(struct api_req *req, struct record *r, struct dr_error *err);
@@ -85,20 +85,20 @@ int driver_service_action(struct api_req *req, struct record *r, const struct ac
 int host_template_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int user_preference_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int volume_template_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
-int region_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int external_handler_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int dynamic_schema_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int machine_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int machine_driver_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int container_event_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int service_event_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
-void region_create(struct api_req *req, struct record *r, const struct field_values *values);
 void external_handler_create(struct api_req *req, struct record *r, const struct field_values *values);
 void container_event_create(struct api_req *req, struct record *r, const struct field_values *values);
 void service_event_row_create(struct api_req *req, struct record *r, const struct field_values *values);
 void external_event_row_create(struct api_req *req, struct record *r, const struct field_values *values);
 int service_certificate(struct api_req *req, struct record *service, struct dr_error *err);     /* as on_action */
 int api_key_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+int ssh_key_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int ssh_key_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
 int snapshot_remove(struct api_req *req, struct record *r, struct dr_error *err);
 /* Secret values as their structure, without the values. */
 void host_template_write_secrets(struct api_req *req, const struct record *r, struct jw *w);
@@ -135,6 +135,10 @@ void agent_create_hook(struct api_req *req, struct record *r, const struct field
 int agent_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
 
 int audit_log_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+
+/* Seals the value of f before it gets near a record, also into the old values of an update (sealed.c); fresh: it may be told once. */
+void sealed_take(struct api_req *req, struct field_values *values, enum field_id f, bool fresh);
+void sealed_reveal(struct api_req *req, struct record *r, enum field_id f);
 
 /* One identity as JSON: also part of tokens (types/identity.c). */
 void identity_write(struct api_req *req, struct jw *w, const struct record *account);
