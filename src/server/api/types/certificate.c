@@ -44,19 +44,13 @@ int certificate_validate(struct api_req *req, const struct type_def *def, struct
                 return -EINVAL;
         put_info(values, &info);
         x509_info_done(&info);
-        if (key && key->tag == V_STR) {
-                if (!old)
-                        req->state = arena_strdup(&req->arena, key->t->s);
-                auto_free char *sealed = secret_seal(api_core(req), key->t->s);
-                values_set(values, F_key, value_str(sealed));
-        }
+        sealed_take(req, values, F_key, !old);
         return 0;
 }
 
 void certificate_create(struct api_req *req, struct record *r, const struct field_values *values) {
         (void) values;
-        if (req->state)
-                fields_reveal(req, r, F_key, req->state);
+        sealed_reveal(req, r, F_key);
 }
 
 /* The load balancer that uses it, or NULL. */

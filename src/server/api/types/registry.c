@@ -1,7 +1,5 @@
-/* Image registries and the credentials for them (spec api.md 3, agent.md 10). What hosts get of them: core/registry.h. */
-#include "core/secret.h"
+/* Image registries (spec api.md 3, agent.md 10); their credentials: sealed.c. What hosts get of them: core/registry.h. */
 #include "server/api/change.h"
-#include "server/api/fields.h"
 #include "types.h"
 
 int registry_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
@@ -17,23 +15,4 @@ int registry_validate(struct api_req *req, const struct type_def *def, struct fi
                         return dr_fail(err, DR_E_SERVER_ADDRESS_USED, "serverAddress", "there is a registry at \"%.100s\" already", address->t->s);
         }
         return 0;
-}
-
-/* The password is sealed before it gets anywhere near a record, also in the old values of an update. */
-int registry_credential_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
-        (void) def, (void) err;
-        const struct value *secret = field_values_get(values, F_secretValue);
-        if (!secret || secret->tag != V_STR)
-                return 0;
-        if (!old)
-                req->state = arena_strdup(&req->arena, secret->t->s);
-        auto_free char *sealed = secret_seal(api_core(req), secret->t->s);
-        values_set(values, F_secretValue, value_str(sealed));
-        return 0;
-}
-
-void registry_credential_create(struct api_req *req, struct record *r, const struct field_values *values) {
-        (void) values;
-        if (req->state)
-                fields_reveal(req, r, F_secretValue, req->state);
 }

@@ -9,7 +9,7 @@ int ssh_key_validate(struct api_req *req, const struct type_def *def, struct fie
         const struct value *secret = field_values_get(values, F_secretValue);
         if (!old && (!secret || secret->tag != V_STR || !secret->t->len))
                 return dr_fail(err, DR_E_MISSING_REQUIRED, "secretValue", "a key needs its private part");
-        return registry_credential_validate(req, def, values, old, err);        /* sealed in the same way */
+        return secret_value_validate(req, def, values, old, err);        /* sealed in the same way */
 }
 
 int ssh_key_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err) {
