@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+enum { REMOVE_DELAY_MAX_S = 10 * 365 * 86400 };
+
 static struct record *host_of_agent(struct core *c, const struct record *agent) {
         const struct records *l = world_by_int(c->world, T_host, F_agentId, agent->id);
         return l->n ? l->v[0] : NULL;
@@ -136,12 +138,21 @@ void agent_idle(struct core *c, struct record *agent) {
                 (void) core_process_start(c, agent, P_agent_reconnect, NULL, NULL);
 }
 
+/* Seconds after which a lost host is removed: the environment's, else the setting's (orchestration.md 3.9). Below 0: never. */
+static int64_t remove_delay_s(struct core *c, const struct record *h) {
+        const struct record *env = world_get(c->world, T_account, h->account_id);
+        int64_t all = setting_int(c, "host.remove.delay.seconds");
+        return MIN(env ? record_int_or(env, F_hostRemoveDelaySeconds, all) : all, (int64_t) REMOVE_DELAY_MAX_S);
+}
+
 static void host_agent_changed(struct core *c, struct record *h, enum state_id now) {
         core_put_str(c, h, F_agentState, state_name(now));
-        int64_t delay = setting_int(c, "host.remove.delay.seconds");
+        int64_t delay = remove_delay_s(c, h);
         if (delay >= 0 && now == S_disconnected) {
                 core_put_int(c, h, F_removeAfter, core_wall_ms(c) + delay * 1000);
-                core_wake_at(c, h, core_mono_ms(c) + (uint64_t) delay * 1000);
+                core_wake(c, h);                        /* host_idle() waits for it */
+        } else if (record_has(h, F_removeAfter)) {
+                core_clear(c, h, F_removeAfter);
         }
         if (now == S_active || now == S_reconnecting || now == S_disconnected) {
                 const struct records *l = world_by_int(c->world, T_instance, F_hostId, h->id);
@@ -220,12 +231,17 @@ void host_idle(struct core *c, struct record *h) {
         hosts_resnapshot(c, h);
         int64_t after = record_int(h, F_removeAfter);
         struct record *agent = world_get(c->world, T_agent, record_int(h, F_agentId));
-        if (after && agent && agent->state == S_disconnected && core_wall_ms(c) >= after) {
-                if (h->state == S_active)
-                        (void) core_process_start(c, h, P_host_deactivate, NULL, NULL);
-                else if (h->state == S_inactive)
-                        (void) core_process_start(c, h, P_host_remove, NULL, NULL);
-        }
+        if (!after || !agent || agent->state != S_disconnected)
+                return;
+        /* Right after a start hosts get the time to come back. */
+        int64_t up = (int64_t) (core_mono_ms(c) - c->opened_ms), startup = setting_int(c, "host.remove.delay.startup.seconds") * 1000 - up;
+        int64_t left = MAX(after - core_wall_ms(c), startup);
+        if (left > 0)
+                core_wake_at(c, h, core_mono_ms(c) + (uint64_t) left);
+        else if (h->state == S_active)
+                (void) core_process_start(c, h, P_host_deactivate, NULL, NULL);
+        else if (h->state == S_inactive)
+                (void) core_process_start(c, h, P_host_remove, NULL, NULL);
 }
 
 void host_state_changed(struct core *c, struct record *h, enum state_id old, enum state_id now) {

@@ -36,6 +36,7 @@ struct core {
         struct batch *open;             /* NULL: nothing changed since the last commit */
         VEC(struct batch *) inflight;   /* submitted, oldest first */
         bool fatal, recovering;
+        uint64_t opened_ms;             /* monotonic: when this program began */
         uint64_t next_trim_ms;
         uint64_t store_retry_ms, store_backoff_ms;      /* no queued work before this, after a failed commit */
 

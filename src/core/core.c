@@ -13,6 +13,7 @@ const struct core_clock core_real_clock = { real_wall, real_mono, NULL };
 struct core *core_new(const struct core_conf *conf) {
         struct core *c = dr_xnew(struct core);
         c->conf = *conf;
+        c->opened_ms = core_mono_ms(c);
         c->world = world_new();
         if (conf->seed)
                 rng_seed(&c->rng, conf->seed);

@@ -54,6 +54,7 @@ const struct setting_def setting_defs[] = {
         { "host.api.proxy.host", "", false },
         { "host.api.proxy.mode", "embedded", false },
         { "host.remove.delay.seconds", "-1", false },
+        { "host.remove.delay.startup.seconds", "900", false },
         { "instance.compute.tries", "5", false },
         { "ipsec.service.enable.healthcheck", "false", false },
         { "jwt.default.expiration.seconds", "300", false },

@@ -269,6 +269,65 @@ TEST(a_host_cut_off_goes_through_reconnecting_and_comes_back_with_nothing_double
         CONVERGES(&s);
         sim_close(&s);
 }
+TEST(s69_an_evacuated_host_keeps_what_the_system_runs_there_and_nothing_else) {
+        struct sim s = { 0 };
+        sim_open(&s, 18, 2, &calm);
+        struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 4, image), *infra = sim_service(&s, sim_stack(&s, "i"), "sys", 2, image);
+        CONVERGES(&s);
+        struct record *h = simhosts_record(s.hosts, 0);
+        struct record *system = NULL;
+        const struct records *l = world_by_int(core_world(s.core), T_instance, F_serviceId, infra->id);
+        for (size_t i = 0; i < l->n; i++) {
+                core_put_bool(s.core, l->v[i], F_system, true);
+                if (record_int(l->v[i], F_hostId) == h->id)
+                        system = l->v[i];
+        }
+        CHECK(system);
+        int64_t id = system->id;
+        CHECK_INT(hosts_evacuate(s.core, h, NULL), ==, 0);
+        CONVERGES(&s);
+        CHECK_STR(state_name(simhosts_record(s.hosts, 0)->state), ==, "inactive");
+        CHECK_STR(state_name(world_get(core_world(s.core), T_instance, id)->state), ==, "running");
+        l = world_by_int(core_world(s.core), T_instance, F_hostId, h->id);
+        CHECK_INT(l->n, ==, 1);
+        CHECK_INT(count(&s, svc->id), ==, 4);
+        for (int n = 1; n <= 4; n++) {
+                char name[32];
+                snprintf(name, sizeof name, "s-web-%d", n);
+                CHECK(sim_find(&s, T_instance, name));
+        }
+        sim_close(&s);
+}
+TEST(a_lost_host_goes_after_the_delay_of_its_environment_but_not_soon_after_a_start) {
+        struct sim s = { 0 };
+        sim_open(&s, 19, 3, &calm);
+        struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", 6, image);
+        core_put_int(s.core, world_get(core_world(s.core), T_account, SIM_ENVIRONMENT), F_hostRemoveDelaySeconds, 600);
+        CONVERGES(&s);
+        int64_t id = svc->id;
+        simhosts_cut(s.hosts, 0, true);
+        sim_run(&s, 300000);
+        struct record *h = simhosts_record(s.hosts, 0);
+        CHECK_STR(record_str(h, F_agentState), ==, "disconnected");
+        CHECK(record_int(h, F_removeAfter) > 0);
+        simhosts_cut(s.hosts, 0, false);                /* back in time: nothing is left of the delay */
+        CONVERGES(&s);
+        sim_run(&s, 1200000);
+        CHECK(!record_has(simhosts_record(s.hosts, 0), F_removeAfter));
+        simhosts_cut(s.hosts, 0, true);
+        sim_run(&s, 300000);
+        sim_reopen(&s);
+        sim_run(&s, 840000);                            /* the delay is over, but the server is 840 s old */
+        CHECK(simhosts_record(s.hosts, 0));
+        CHECK_STR(state_name(simhosts_record(s.hosts, 0)->state), ==, "active");
+        sim_run(&s, 120000);
+        CHECK(!simhosts_record(s.hosts, 0));            /* it is cut off: what it had runs there, but not for the server */
+        const struct records *l = world_by_int(core_world(s.core), T_instance, F_serviceId, id);
+        CHECK_INT(l->n, ==, 6);
+        for (size_t i = 0; i < l->n; i++)
+                CHECK_STR(state_name(l->v[i]->state), ==, "running");
+        sim_close(&s);
+}
 TEST(a_host_that_reboots_while_the_server_is_down_brings_its_containers_back) {
         struct sim s = { 0 };
         sim_open(&s, 17, 2, &calm);
