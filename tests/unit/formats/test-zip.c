@@ -1,7 +1,6 @@
 #include "check.h"
 #include "formats/zip.h"
 
-
 static unsigned at16(const struct sbuf *b, size_t i) { return (unsigned char) b->data[i] | (unsigned) (unsigned char) b->data[i + 1] << 8; }
 static uint32_t at32(const struct sbuf *b, size_t i) { return at16(b, i) | (uint32_t) at16(b, i + 2) << 16; }
 
