@@ -46,7 +46,7 @@ struct agent {
         json_object *engine_info;       /* what is needed of GET /info */
         uint64_t saved_rev;
         uint64_t facts_hash, facts_told_ms;     /* of the last host message; facts_hash 0: none on this connection */
-        bool looked_up, started, upgrading;
+        bool looked_up, started, dialling, upgrading;
         char boot[17], host_id[64];
         char **search;
         const char *proxies[PROXIES_MAX + 1];
@@ -309,7 +309,14 @@ static void on_upgrade_ready(void *arg) {
         a->upgrading = true;
         loop_stop(a->loop);
 }
-static void on_upgrade_facts(void *arg) { send_host(arg); }
+/* The first time: the own digest is known, and the session may begin: its hello says which program this is. */
+static void on_upgrade_facts(void *arg) {
+        struct agent *a = arg;
+        if (!a->dialling)
+                session_start(a->session);
+        a->dialling = true;
+        send_host(a);
+}
 bool agent_wants_upgrade(const struct agent *a) { return a->upgrading; }
 
 static int take_hello(struct agent *a, const struct server_message *m, struct dr_error *err) {
@@ -416,7 +423,6 @@ static void connect_server(struct agent *a) {
                 .on_ready = on_upgrade_ready, .on_facts = on_upgrade_facts, .arg = a });
         a->session = session_new(&(struct session_config) { .loop = a->loop, .http = a->http, .url = a->base_url, .access_key = a->identity.access_key,
                                                             .secret_key = a->identity.secret_key, .low_bytes = OUT_LOW_BYTES, .events = &session_events, .arg = a });
-        session_start(a->session);
 }
 
 static void on_registered(int result, const char *access_key, const char *secret_key, const struct dr_error *err, void *arg) {

@@ -74,6 +74,8 @@ class Upgrade(harness.Case):
             return f.read()
 
     def runs(self, sha256):
+        """It is the program on disk, no trial is under way, and the agent says so."""
+        until(lambda: self.disk_sha256() == sha256 and self.inside('ls', '/var/lib/drover/bin') == 'drover-node\n', lambda: f'the file is {sha256}: {self.agent()}')
         until(lambda: self.agent().get('sha256') == sha256 and self.world.host('host1')['state'] == 'active', lambda: f'the agent is {sha256}: {self.agent()}')
 
     def test_another_build_is_taken_and_containers_do_not_notice(self):
@@ -82,8 +84,6 @@ class Upgrade(harness.Case):
         before = {c['id']: self.world.lab('docker', 'host1', 'inspect', '--format', '{{.State.StartedAt}}', c['id']).stdout for c in self.world.engine_containers('host1')}
         sha256 = self.publish(self.build('second'))
         self.runs(sha256)
-        until(lambda: self.disk_sha256() == sha256, 'the file is the new one')
-        self.assertEqual(self.inside('sh', '-c', 'ls /var/lib/drover/bin'), 'drover-node\n')
         self.world.settle()
         after = {c['id']: self.world.lab('docker', 'host1', 'inspect', '--format', '{{.State.StartedAt}}', c['id']).stdout for c in self.world.engine_containers('host1')}
         self.assertEqual(before, after)
@@ -123,6 +123,7 @@ class Upgrade(harness.Case):
     def test_nothing_is_taken_while_the_setting_is_off(self):
         good = self.publish(self.build('on'))
         self.runs(good)
+        self.addCleanup(self.world.api.put, '/v2-beta/settings/drover.host.upgrade', {'value': 'true'})
         self.world.api.put('/v2-beta/settings/drover.host.upgrade', {'value': 'false'})
         tries = self.log().count('downloading the server')
         other = self.publish(self.build('off'))
