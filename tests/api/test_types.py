@@ -415,6 +415,14 @@ class Types(client.Case):
         self.assertEqual((a.bytes, a.headers['Content-Disposition']), (b'private-part', 'attachment; filename=id_rsa_' + k['id']))
         self.check(root.post('/sshkeys', {'name': 'k'}), 422, 'MissingRequired', 'secretValue')
 
+    def test_one_server_says_that_it_is_one(self):
+        a = self.check(self.admin.get('/haconfigs'), 200).rows
+        b = self.check(self.admin.get('/haconfigs/haConfig'), 200)
+        self.assertEqual((len(a), a[0]['id'], b['enabled'], b['clusterSize']), (1, 'haConfig', False, 1))
+        self.check(self.admin.put('/haconfigs/haConfig', {'enabled': True}), 501)
+        self.check(self.admin.put('/haconfigs/haConfig', {'enabled': False}), 200)
+        self.check(self.admin.get('/haconfigs/other'), 404)
+
     def test_keys_get_a_certificate(self):
         k = self.post('apikeys', {'name': 'k'})
         a = self.check(self.admin.get(self.p + '/apikeys/%s/certificate' % k['id']), 200)

@@ -50,6 +50,7 @@ static const struct type_hooks rows[] = {
         { .type = T_serviceProxy, .on_post = service_proxy_post },
         { .type = T_token, .on_post = token_post, .on_list = token_list, .on_item = token_item },
         { .type = T_localAuthConfig, .on_post = local_auth_post, .on_list = local_auth_list },
+        { .type = T_haConfig, .on_list = ha_config_list, .on_item = ha_config_item },
         { .type = T_identity, .on_list = identity_list, .on_item = identity_item },
         { .type = T_auditLog, .on_link = audit_log_link },
         { .type = T_agent, .on_validate = agent_validate, .on_create = agent_create_hook, .on_remove = agent_remove_hook },

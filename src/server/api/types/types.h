@@ -99,6 +99,8 @@ int service_certificate(struct api_req *req, struct record *service, struct dr_e
 int api_key_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
 int ssh_key_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int ssh_key_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
+bool ha_config_list(struct api_req *req, const struct type_def *def);
+int ha_config_item(struct api_req *req, const struct type_def *def, const char *id, struct dr_error *err);
 int snapshot_remove(struct api_req *req, struct record *r, struct dr_error *err);
 /* Secret values as their structure, without the values. */
 void host_template_write_secrets(struct api_req *req, const struct record *r, struct jw *w);
