@@ -1,8 +1,50 @@
 """Standalone containers over the API: what is told of them, and the ways they end (api.md 3.2, 4.3; agent.md 11, 12; orchestration.md 3.9)."""
 import time
-import unittest
 
 import client
+import wsclient
+
+
+class Engine(wsclient.Agent):
+    """A host whose engine publishes more ports than were asked for."""
+
+    def obey(self, m):
+        super().obey(m)
+        for c in self.containers.values():
+            if c['state'] == 'running':
+                c['ports'] = [{'private': 80, 'public': 8083, 'proto': 'tcp', 'ip': '0.0.0.0'}, {'private': 80, 'public': 8083, 'proto': 'tcp', 'ip': '::'},
+                              {'private': 81, 'public': 32768, 'proto': 'udp', 'ip': '0.0.0.0'}, {'private': 81, 'public': 32768, 'proto': 'udp', 'ip': '::'},
+                              {'private': 82, 'public': 0, 'proto': 'tcp', 'ip': ''}]
+        self.report(m['full'])
+
+
+class Ports(client.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = Engine(cls.server, cls.server.admin(), 'ports')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.host.close()
+        super().tearDownClass()
+
+    def test_those_the_engine_chose_are_told_once(self):
+        host = self.admin.get(self.p + '/hosts').rows[0]
+        c = self.check(self.admin.post(self.p + '/containers', {'name': 'chosen', 'imageUuid': 'docker:busybox', 'requestedHostId': host['id'],
+                                                                'ports': ['8083:80', '81/udp']}), 201)
+        c = self.admin.wait(self.p + '/containers/' + c['id'], 'running')
+        self.assertEqual(c['ports'], ['8083:80/tcp', '81/udp'])
+        end = time.monotonic() + client.WAIT_S
+        while True:
+            rows = self.admin.get('%s/containers/%s/ports' % (self.p, c['id'])).rows
+            if len(rows) == 2:
+                break
+            self.assertLess(time.monotonic(), end, rows)
+            time.sleep(0.05)
+        self.assertEqual([(p['publicPort'], p['privatePort'], p['protocol'], p['bindAddress']) for p in rows], [(8083, 80, 'tcp', None), (32768, 81, 'udp', None)])
+        ends = self.admin.get(self.p + '/hosts/' + host['id'])['publicEndpoints']
+        self.assertEqual(sorted(e['port'] for e in ends), [8083, 32768])
 
 
 class Containers(client.Case):

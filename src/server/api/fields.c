@@ -146,10 +146,19 @@ static void service_links(struct api_req *req, const struct record *r, const str
         jw_end(w);
 }
 
+static size_t list_length(struct json_object *o) { return json_object_is_type(o, json_type_array) ? json_object_array_length(o) : 0; }
+
+static bool is_published(const struct published *p, size_t n, const struct published *x) {
+        for (size_t i = 0; i < n; i++)
+                if (p[i].public_port == x->public_port && p[i].private_port == x->private_port && str_eq(p[i].protocol, x->protocol))
+                        return true;
+        return false;
+}
+
 struct published *instance_ports(struct api_req *req, const struct record *instance, size_t *ret_n) {
-        struct json_object *specs = field_read(req, instance, F_ports).o;
-        size_t n = specs && json_object_is_type(specs, json_type_array) ? json_object_array_length(specs) : 0, k = 0;
-        struct published *p = arena_alloc(&req->arena, MAX(n, (size_t) 1) * sizeof *p);
+        struct json_object *specs = field_read(req, instance, F_ports).o, *seen = record_json(instance, F_dockerPorts);
+        size_t n = list_length(specs), of_engine = list_length(seen), k = 0;
+        struct published *p = arena_alloc(&req->arena, MAX(n + of_engine, (size_t) 1) * sizeof *p);
         for (size_t i = 0; i < n; i++) {
                 struct portspec ps;
                 const char *text = json_object_get_string(json_object_array_get_idx(specs, i));
@@ -159,6 +168,17 @@ struct published *instance_ports(struct api_req *req, const struct record *insta
                         .ip = *ps.ip ? arena_strdup(&req->arena, ps.ip) : NULL, .public_port = ps.public_port, .private_port = ps.private_port,
                         .protocol = port_protocol_to_string(ps.protocol),
                 };
+        }
+        for (size_t i = 0; i < of_engine; i++) {        /* the engine chose more: a port without public one, publishAllPorts (agent.md 13) */
+                struct json_object *o = json_object_array_get_idx(seen, i);
+                const char *ip = json_str(o, "ip", "");
+                struct published x = { .public_port = (unsigned) json_int(o, "public", 0), .private_port = (unsigned) json_int(o, "private", 0),
+                                       .protocol = json_str(o, "proto", "tcp") };
+                if (!x.public_port || is_published(p, k, &x))
+                        continue;
+                x.ip = *ip && !str_eq(ip, "0.0.0.0") && !str_eq(ip, "::") ? arena_strdup(&req->arena, ip) : NULL;
+                x.protocol = arena_strdup(&req->arena, x.protocol);
+                p[k++] = x;
         }
         *ret_n = k;
         return p;

@@ -25,7 +25,7 @@ const struct record *pool_of_volume(struct api_req *req, const struct record *vo
 
 /* One published port of a container. */
 struct published { const char *ip; unsigned public_port, private_port; const char *protocol; };
-/* In the arena. Ports of the container's specification that are published; *ret_n of them. */
+/* In the arena. Published ports of the container: those its specification names, then those the engine chose; *ret_n of them. */
 struct published *instance_ports(struct api_req *req, const struct record *instance, size_t *ret_n);
 /* Address of a container as hosts and clients know it, or NULL. */
 const char *instance_address(struct api_req *req, const struct record *instance);
