@@ -255,6 +255,10 @@ class Subscribers(World):
         stays = self.subscribe(owner, path)
         ws = self.subscribe(member, path)
         rows = [{'externalId': boss, 'externalIdType': 'rancher_id', 'role': 'owner'}]
+        less = {'externalId': other, 'externalIdType': 'rancher_id', 'role': 'readonly'}
+        self.check(owner.post(path + '?action=setmembers', {'members': rows + [less]}), 200)
+        self.assertEqual(self.cut(ws)[0][-1], 'logout')         # another role sees other things
+        ws = self.subscribe(member, path)
         self.check(owner.post(path + '?action=setmembers', {'members': rows}), 200)
         seen, why = self.cut(ws)
         self.assertEqual((seen[-1], int.from_bytes(why[:2], 'big')), ('logout', 1008))
