@@ -205,8 +205,10 @@ static void on_reply(const struct http_request *req, int status, void *arg) {
         char code[12], took_ms[24];
         snprintf(code, sizeof code, "%d", status);
         snprintf(took_ms, sizeof took_ms, "%.3f", (double) (time_mono_us() - req->began_us) / 1e3);
-        /* The query may hold a token; the client's own id of the request is what it can look for here. */
-        log_debug("request", "method", req->method, "path", req->raw_path, "status", code, "ms", took_ms, "peer", req->peer,
+        /* The query may hold a token, and so does the path of a script; the client's own id of the request is what it can look for here. */
+        const char *script = strstr(req->raw_path, "/scripts/");
+        auto_free char *path = dr_xstrndup(req->raw_path, script ? (size_t) (script - req->raw_path) + strlen("/scripts/") : strlen(req->raw_path));
+        log_debug("request", "method", req->method, "path", path, "status", code, "ms", took_ms, "peer", req->peer,
                   "request", str_or(http_headers_get(&req->headers, "x-request-id"), ""), NULL);
 }
 

@@ -9,8 +9,9 @@
 
 enum { WAIT_MS = 30000 };       /* for a writer that checkpoints */
 
-static int fail_text(const char *path, const char *why, struct dr_error *err) {
-        return dr_fail(err, DR_E_STORE_FAILED, NULL, "\"%s\": %s", path, why);
+static int fail_db(sqlite3 *db, const char *path, const char *why, struct dr_error *err) {
+        bool foreign = db && (sqlite3_extended_errcode(db) & 0xff) == SQLITE_NOTADB;
+        return dr_fail(err, foreign ? DR_E_INVALID_FORMAT : DR_E_STORE_FAILED, NULL, "\"%s\": %s", path, why);
 }
 
 static int open_db(const char *path, bool write, sqlite3 **ret, struct dr_error *err) {
@@ -25,8 +26,9 @@ static int open_db(const char *path, bool write, sqlite3 **ret, struct dr_error 
                 return 0;
         }
         auto_free char *why = sqlite_message(db, "open");
+        r = fail_db(db, path, why, err);
         (void) sqlite3_close(db);
-        return fail_text(path, why, err);
+        return r;
 }
 
 /* The first column of the first row; NULL: none, or an error. The caller frees. */
@@ -84,17 +86,20 @@ static int copy(const char *from_path, const char *to_path, const char *sql, str
                         (void) sqlite3_backup_finish(b);
                 }
                 /* The copy is one file, without a log beside it. */
-                if (k != SQLITE_DONE || sqlite3_exec(to, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) != SQLITE_OK ||
-                    (sql && sqlite3_exec(to, sql, NULL, NULL, NULL) != SQLITE_OK)) {
+                if (k != SQLITE_DONE || sqlite3_exec(to, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) != SQLITE_OK) {
                         auto_free char *why = k == SQLITE_BUSY ? dr_xstrdup("it is busy") : sqlite_message(to, "copy");
-                        r = fail_text(from_path, why, err);
+                        r = fail_db(to, from_path, why, err);
                 } else {
-                        r = check(to, to_path, err);
+                        r = check(to, from_path, err);
+                }
+                if (r == 0 && sql && sqlite3_exec(to, sql, NULL, NULL, NULL) != SQLITE_OK) {
+                        auto_free char *why = sqlite_message(to, "change the copy");
+                        r = fail_db(to, to_path, why, err);
                 }
         }
         (void) sqlite3_close(from);
         if (sqlite3_close(to) != SQLITE_OK && r == 0)
-                r = fail_text(to_path, "could not be closed", err);
+                r = fail_db(NULL, to_path, "could not be closed", err);
         if (r == 0 && (r = sync_file(to_path, false)) < 0)
                 r = dr_fail(err, DR_E_STORE_FAILED, NULL, "could not make \"%s\" durable: %s", to_path, strerror(-r));
         return r;

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "backup.h"
 #include "base/parse.h"
 
 static void fail_message(struct sqlite_store *s, const char *what, int *ret, struct dr_error *err) {
@@ -161,41 +162,8 @@ static void sq_history_trim(struct store *store, const char *table, int64_t befo
         pthread_mutex_unlock(&s->lock);
 }
 
-static int sync_path(const char *path, int flags) {
-        auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* Copies to PATH.part, makes that durable, then takes the name: PATH is either the old file or a whole copy. */
 static int sq_backup(struct store *store, const char *path, struct dr_error *err) {
-        struct sqlite_store *s = (struct sqlite_store *) store;
-        auto_free char *part = dr_xasprintf("%s.part", path), *dir = dr_xstrdup(path);
-        char *slash = strrchr(dir, '/');
-        if (slash)
-                *slash = '\0';
-        if (unlink(part) < 0 && errno != ENOENT)
-                return dr_fail(err, DR_E_STORE_FAILED, NULL, "could not remove old \"%s\": %m", part);
-        sqlite3 *to = NULL;
-        int r = sqlite3_open_v2(part, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-        if (r == SQLITE_OK) {
-                (void) chmod(part, 0600);
-                sqlite3_backup *b = sqlite3_backup_init(to, "main", s->owner, "main");
-                if (b) {
-                        (void) sqlite3_backup_step(b, -1);
-                        (void) sqlite3_backup_finish(b);
-                }
-                r = sqlite3_extended_errcode(to);
-        }
-        auto_free char *message = r == SQLITE_OK ? NULL : sqlite_message(to, "copy");
-        if (sqlite3_close(to) != SQLITE_OK && !message)
-                message = dr_xstrdup("could not close the copy");
-        if (!message && (sync_path(part, 0) < 0 || rename(part, path) < 0 || sync_path(slash ? (*dir ? dir : "/") : ".", O_DIRECTORY) < 0))
-                message = dr_xasprintf("could not make the copy durable: %m");
-        if (message) {
-                (void) unlink(part);
-                return dr_fail(err, DR_E_STORE_FAILED, NULL, "backup to \"%s\": %s", path, message);
-        }
-        return 0;
+        return store_backup_copy(((struct sqlite_store *) store)->path, path, err);
 }
 
 static struct store_stats sq_stats(const struct store *store) {

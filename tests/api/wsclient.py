@@ -70,6 +70,7 @@ def open_access(server, access, protocol=None, extra=''):
 
 class Agent:
     """A host that a test plays. Reads in a thread: control messages and frames of streams go to handlers by kind of stream."""
+    epoch = 0           # of the server that was obeyed last
 
     def __init__(self, server, admin, name='fake', project='1a5'):
         self.server, self.name = server, name
@@ -98,7 +99,7 @@ class Agent:
         assert self.ws.status == 101, self.ws.head
         self.closed = False
         self.out = threading.Lock()
-        self.say({'t': 'hello', 'version': 1, 'nodeVersion': 'test', 'epoch': 0, 'rev': 0, 'boot': os.urandom(4).hex(),
+        self.say({'t': 'hello', 'version': 1, 'nodeVersion': 'test', 'epoch': self.epoch, 'rev': 0, 'boot': os.urandom(4).hex(),
                   'host': {'uuid': self.uuid, 'physicalUuid': self.uuid, 'hostname': self.name, 'agentIp': '127.0.0.1', 'labels': {}, 'createLabels': {},
                            'info': {}, 'memory': 1 << 33, 'milliCpu': 4000}})
         self.report(True)

@@ -2,6 +2,7 @@
 """A whole machine as host: joined by the join command (systemd unit), its containers' limits in cgroup v2, a dead agent, a reboot.
 Started by tools/test-vm.sh."""
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -23,10 +24,10 @@ class Machine(unittest.TestCase):
         self.dir = tempfile.mkdtemp(prefix='drover-vm-')
         self.addCleanup(self.clean)
         self.guest = None
-        self.server = harness.Server(self.dir)
+        self.server = harness.Server(self.dir, ['--tls', '--tls-name', guest.SERVER.split(':')[0]])
         self.server.start()
         self.api = self.server.api
-        self.api.put('/v2-beta/settings/api.host', {'value': 'http://' + guest.SERVER})
+        self.api.put('/v2-beta/settings/api.host', {'value': 'https://' + guest.SERVER})
 
     def clean(self):
         if self.guest:
@@ -89,6 +90,12 @@ class Machine(unittest.TestCase):
         self.step('joining')
         token = self.api.post('registrationtokens')
         token = self.until(lambda: (lambda t: t if t.get('command') and t['state'] == 'active' else None)(self.api.get(f'registrationtokens/{token["id"]}')), 'a token')
+        bad = re.sub('= [0-9a-f]{64} ', '= ' + 64 * '0' + ' ', token['command'])
+        self.assertNotEqual(bad, token['command'])
+        status, output = self.guest.run(bad.replace('sudo ', ''), check=False)
+        self.assertNotEqual(status, 0)
+        self.assertIn('expected certificate authority', output)
+        self.assertIsNone(self.host())
         status, output = self.guest.run(token['command'].replace('sudo ', ''), check=False)
         self.assertEqual(status, 0, output + self.log())
         self.assertIn('connected as', output)

@@ -139,13 +139,14 @@ def free_port():
 
 
 class Server:
-    def __init__(self, folder):
+    def __init__(self, folder, args=()):
+        self.args = list(args)
         self.data, self.log, self.port = os.path.join(folder, 'server'), os.path.join(folder, 'server.log'), free_port()
         self.url, self.process, self.starts = f'http://127.0.0.1:{self.port}', None, 0
 
     def start(self):
         with open(self.log, 'ab') as out:
-            self.process = subprocess.Popen([program('drover-server'), '--listen', f'127.0.0.1:{self.port}', '--data', self.data], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([program('drover-server'), '--listen', f'127.0.0.1:{self.port}', '--data', self.data, *self.args], stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=out, env=environment(**{k: v for k, v in os.environ.items() if k == 'DROVER_LOG_LEVEL'}))
         self.starts += 1
         until(self.answers, 'answer of /ping', pause_s=0.02)
@@ -179,12 +180,12 @@ class Server:
 
 
 class World:
-    def __init__(self, hosts=3, cgroup2=False, join=True):
+    def __init__(self, hosts=3, cgroup2=False, join=True, server_args=()):
         self.dir = tempfile.mkdtemp(prefix='drover-e2e-')
         os.chmod(self.dir, 0o755)
         self.name = 'e' + os.path.basename(self.dir).split('-')[-1].replace('_', '0')
         self.cgroup2, self.hosts = cgroup2, [f'host{n}' for n in range(1, hosts + 1)]
-        self.server = Server(self.dir)
+        self.server = Server(self.dir, server_args)
         self.expect_removed = []        # hosts of the lab that are no hosts of the server any more
         try:
             self.server.start()
