@@ -216,7 +216,7 @@ class Cells:
         ('machineDriver', 'url'), ('machineDriver', 'uiUrl'), ('*', 'system'), ('*', 'name'), ('*', 'uuid'), ('*', 'kind'), ('*', 'data'), ('*', 'accountId'), ('certificate', 'cert'), ('certificate', 'key'), ('certificate', 'certChain'),
         ('service', 'scale'), ('*', 'selectorContainer'), ('*', 'selectorLink'), ('externalService', 'externalIpAddresses'), ('externalService', 'hostname'),
         ('setting', 'value'), ('activeSetting', 'value'), ('*', 'publicValue'), ('*', 'secretValue'), ('account', 'externalId'), ('account', 'externalIdType'),
-        ('project', 'externalId'), ('project', 'externalIdType'), ('*', 'lbConfig'), ('*', 'projectTemplateId'), ('*', 'definition'), ('*', 'state'), ('projectTemplate', 'isPublic'),
+        ('project', 'externalId'), ('project', 'externalIdType'), ('*', 'lbConfig'), ('*', 'projectTemplateId'), ('*', 'definition'), ('*', 'state'), ('projectTemplate', 'isPublic'), ('haConfig', 'enabled'),
     }
 
     def meaningful(self, name, field):
