@@ -1,4 +1,5 @@
 /* agents.c: life of agents and hosts (agent.md 6, 19; orchestration.md 3.9). */
+#include "adopt.h"
 #include "applier.h"
 
 #include "agent_instance.h"
@@ -177,7 +178,7 @@ enum step host_remove(struct core *c, struct record *h, struct run *run, struct 
         if (l->n) {
                 /* A host that is away cannot stop anything: its rows go now, and its agent removes what it still has when it returns. */
                 for (size_t i = 0; i < l->n; i++)
-                        instance_destroy(c, l->v[i]);
+                        (record_bool(l->v[i], F_nativeContainer) ? adopt_forget : instance_destroy)(c, l->v[i]);
                 char text[64];
                 snprintf(text, sizeof text, "removing %zu containers", l->n);
                 core_progress(c, h, text);
@@ -216,7 +217,7 @@ int hosts_evacuate(struct core *c, struct record *h, struct dr_error *err) {
         VEC(int64_t) ids = { 0 };               /* destroying one may change the index */
         const struct records *l = world_by_int(c->world, T_instance, F_hostId, h->id);
         for (size_t i = 0; i < l->n; i++)
-                if (!record_bool(l->v[i], F_system))
+                if (!record_bool(l->v[i], F_system) && !record_bool(l->v[i], F_nativeContainer))
                         vec_push(&ids, l->v[i]->id);
         for (size_t i = 0; i < ids.n; i++) {
                 struct record *i_rec = instance_get(c, ids.v[i]);

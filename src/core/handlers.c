@@ -1,4 +1,5 @@
 /* handlers.c: which applier does which process, and who is told of a state. */
+#include "adopt.h"
 #include "applier.h"
 
 /* A process that is not here has nothing to do: it goes straight to its delegate or its done state. Agents connect by themselves once active
@@ -27,6 +28,7 @@ static const struct core_handler_row rows[] = {
         { P_genericobject_create, generic_object_create },
         { P_externalevent_create, external_event_create },
         { P_serviceevent_create, service_event_create },
+        { P_containerevent_create, container_event_process },
         { P_physicalhost_bootstrap, physical_host_bootstrap },
         { P_machinedriver_create, machine_driver_create },
         { P_machinedriver_activate, machine_driver_activate },
@@ -55,6 +57,7 @@ void core_idle_trigger(struct core *c, struct record *r) {
         case T_instance: instance_idle(c, r); break;
         case T_service:  service_idle(c, r); break;
         case T_volume:   volume_idle(c, r); break;
+        case T_containerEvent: container_event_idle(c, r); break;
         default:         break;
         }
 }

@@ -1,3 +1,4 @@
+#include "adopt.h"
 #include "applier.h"
 
 #include "base/log.h"
@@ -15,6 +16,7 @@ struct host_rt {
         uint64_t rev;                   /* of the desired state in this epoch */
         bool synced;                    /* a full report came over this link */
         bool wants_snapshot;
+        struct adopt_pace pace;
         struct map obs;                 /* instance id -> struct observation */
         VEC(struct desired) outbox;     /* durable, to go with the next flush */
 };
@@ -54,9 +56,14 @@ static void observation_free(struct observation *o) {
         free(o);
 }
 
+static void desired_done(struct desired *d) {
+        text_unref(d->spec);
+        text_unref(d->docker_id);
+}
+
 static void outbox_clear(struct host_rt *rt) {
         for (size_t i = 0; i < rt->outbox.n; i++)
-                text_unref(rt->outbox.v[i].spec);
+                desired_done(&rt->outbox.v[i]);
         vec_clear(&rt->outbox);
 }
 
@@ -246,15 +253,20 @@ struct record *hosts_report(struct core *c, struct record *agent, struct json_ob
 
 /* ---- links ---- */
 static struct desired desired_of(struct core *c, const struct record *i, enum desired_state state, bool wants_spec) {
+        bool native = record_bool(i, F_nativeContainer);
         return (struct desired) {
                 .instance_id = i->id, .uuid = i->uuid, .gen = record_int(i, F_generation), .state = state,
                 .stop_timeout_s = (int) record_int_or(i, F_desiredStopTimeout, 10),
-                .spec = state == DESIRED_RUNNING && wants_spec ? instance_spec(c, i) : NULL,
+                .docker_id = native ? text_ref(record_text(i, F_externalId)) : NULL,
+                .spec = state == DESIRED_RUNNING && wants_spec && !native ? instance_spec(c, i) : NULL,
         };
 }
 
 /* What a host should do with an instance, from its state alone. */
-static bool wanted(const struct record *i, enum desired_state *ret) {
+static bool wanted(struct core *c, const struct record *i, enum desired_state *ret) {
+        bool native = record_bool(i, F_nativeContainer);
+        if (native && (!i->run || adopt_hands_off(c, i, i->run)))
+                return false;                   /* nothing is asked of it */
         switch (i->state) {
         case S_starting: case S_running: case S_updating_running:
                 *ret = DESIRED_RUNNING;
@@ -293,7 +305,7 @@ static void release_snapshot(void *arg, int result) {
                         core_wake(p->c, host);  /* the idle trigger makes another snapshot */
         }
         for (size_t i = 0; i < p->all.n; i++)
-                text_unref(p->all.v[i].spec);
+                desired_done(&p->all.v[i]);
         vec_done(&p->all);
         free(p);
 }
@@ -307,7 +319,7 @@ static void queue_snapshot(struct core *c, struct host_rt *rt) {
         for (size_t i = 0; i < l->n; i++) {
                 enum desired_state state;
                 /* Left out is enough to be removed, but one whose removal waits for the answer needs it for its own generation. */
-                if (wanted(l->v[i], &state) && (state != DESIRED_ABSENT || l->v[i]->state == S_removing))
+                if (wanted(c, l->v[i], &state) && (state != DESIRED_ABSENT || l->v[i]->state == S_removing))
                         vec_push(&p->all, desired_of(c, l->v[i], state, rt->link->ops->wants_spec));
         }
         core_output(c, release_snapshot, p);
@@ -376,12 +388,22 @@ void hosts_heard(struct core *c, struct host_link *l) {
 
 static struct text *text_or_null(const char *s) { return s && *s ? text_get(s, strlen(s)) : NULL; }
 
-static void observe_one(struct core *c, struct host_rt *rt, const struct observed *o) {
-        char uuid[UUID_CHARS + 1];
-        uuid_format(&o->uuid, uuid);
-        struct record *i = world_by_uuid(c->world, T_instance, uuid);
-        if (!i || record_int(i, F_hostId) != rt->host_id)
-                return;                 /* removed meanwhile: the snapshot's silence removes it there */
+/* The instance a report is about; NULL: there is none here, and for one of drover's the snapshot's silence removes it there. */
+static struct record *reported(struct core *c, struct host_rt *rt, const struct observed *o) {
+        struct record *i = NULL, *host = o->foreign ? world_get(c->world, T_host, rt->host_id) : NULL;
+        if (!o->foreign) {
+                char uuid[UUID_CHARS + 1];
+                uuid_format(&o->uuid, uuid);
+                i = world_by_uuid(c->world, T_instance, uuid);
+        } else if (host) {
+                i = adopt_seen(c, host, o, &rt->pace);
+                if (i && !record_bool(i, F_nativeContainer))
+                        i = NULL;       /* one of drover's, told before the host knew whose it is */
+        }
+        return i && record_int(i, F_hostId) == rt->host_id ? i : NULL;
+}
+
+static void observe_one(struct core *c, struct host_rt *rt, struct record *i, const struct observed *o) {
         struct observation *seen = map_get(&rt->obs, (uint64_t) i->id);
         bool was_synced = seen != NULL;
         if (!seen) {
@@ -389,10 +411,11 @@ static void observe_one(struct core *c, struct host_rt *rt, const struct observe
                 seen->instance_id = i->id;
                 map_set(&rt->obs, (uint64_t) i->id, seen);
         }
-        if (o->gen < seen->gen && was_synced)
+        int64_t gen = o->foreign ? seen->gen : o->gen;  /* a look at a foreign one says nothing of orders */
+        if (gen < seen->gen && was_synced)
                 return;                 /* older news */
-        bool changed = seen->gen != o->gen || seen->state != o->state || seen->finished_ms != o->finished_ms || seen->started_ms != o->started_ms;
-        seen->gen = o->gen;
+        bool changed = seen->gen != gen || seen->state != o->state || seen->finished_ms != o->finished_ms || seen->started_ms != o->started_ms;
+        seen->gen = gen;
         seen->state = o->state;
         seen->by_silence = false;
         seen->exit_code = o->exit_code;
@@ -426,16 +449,12 @@ void hosts_observed(struct core *c, struct host_link *l, const struct observed *
         hosts_heard(c, l);
         struct map listed = { 0 };
         for (size_t k = 0; k < n; k++) {
-                if (obs[k].foreign)
+                struct record *i = reported(c, rt, &obs[k]);
+                if (!i)
                         continue;
-                observe_one(c, rt, &obs[k]);
-                if (full) {
-                        char uuid[UUID_CHARS + 1];
-                        uuid_format(&obs[k].uuid, uuid);
-                        struct record *i = world_by_uuid(c->world, T_instance, uuid);
-                        if (i)
-                                map_set(&listed, (uint64_t) i->id, i);
-                }
+                observe_one(c, rt, i, &obs[k]);
+                if (full)
+                        map_set(&listed, (uint64_t) i->id, i);
         }
         if (full) {
                 const struct records *mine = world_by_int(c->world, T_instance, F_hostId, rt->host_id);
@@ -492,7 +511,7 @@ static void release_desired(void *arg, int result) {
                         vec_push(&p->c->hosts->dirty, p->host_id);
                 vec_push(&rt->outbox, p->d);
         } else {
-                text_unref(p->d.spec);
+                desired_done(&p->d);
                 if (rt)
                         rt->rev++;      /* missed: what the other side has is old now */
         }

@@ -15,12 +15,16 @@ struct desired {
         int64_t gen;
         enum desired_state state;
         int stop_timeout_s;
+        struct text *docker_id;         /* of a container that drover did not make: carried out once; else NULL */
         struct text *spec;              /* JSON, docs/host-protocol.md; NULL unless running, and for links that do not want it */
 };
 
 enum observed_state { OBS_NONE, OBS_PULLING, OBS_CREATING, OBS_RUNNING, OBS_STOPPED, OBS_ABSENT, OBS_FAILED };
 const char *observed_state_to_string(enum observed_state s);
 enum observed_state observed_state_from_string(const char *s);          /* OBS_NONE: unknown */
+
+/* How many containers of a host were adopted in this minute. */
+struct adopt_pace { uint64_t since_ms; size_t n; bool told; };
 
 /* One report about one container. Strings are borrowed for the call; NULL where there is none. */
 struct observed {
@@ -29,7 +33,7 @@ struct observed {
         enum observed_state state;
         int exit_code;
         int64_t started_ms, finished_ms;        /* Unix ms; 0: unknown */
-        const char *docker_id, *ip, *error, *progress;
+        const char *docker_id, *ip, *error, *progress;  /* docker_id: always there for foreign ones */
         struct json_object *ports, *mounts;     /* borrowed */
         bool foreign;
         const char *name, *image;

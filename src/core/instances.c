@@ -2,6 +2,7 @@
  *
  * What runs on a host is told by generation: each start, stop and restart raises it and is done when the host has obeyed that
  * generation. Everything here may run twice: it looks at record and observation, acts, and waits. */
+#include "adopt.h"
 #include "applier.h"
 #include "service_log.h"
 
@@ -58,15 +59,18 @@ void instance_destroy(struct core *c, struct record *i) {
 }
 
 enum step instance_create(struct core *c, struct record *i, struct run *run, struct step_ctx *ctx) {
-        enum step labels = instance_ask_labels(c, i, run, ctx);
+        enum step labels = run->step == 0 ? instance_ask_labels(c, i, run, ctx) : STEP_DONE;
         if (labels != STEP_DONE)
                 return labels;
+        run->step = record_bool(i, F_nativeContainer);  /* it asks for something else now */
+        if (record_bool(i, F_nativeContainer))
+                return adopt_create(c, i, run, ctx);
         return record_int_or(i, F_startOnCreate, 1) ? STEP_DELEGATE : STEP_DONE;
 }
 
 /* A failed first start ends in error, a later one in stopped; both through stop, with the message kept (orchestration.md 1.4). */
 static enum step start_failed(struct core *c, struct record *i, struct step_ctx *ctx, const char *message) {
-        bool first = record_int(i, F_startCount) == 0;
+        bool first = record_int(i, F_startCount) == 0 && !record_bool(i, F_nativeContainer);   /* error would remove it from its host */
         AUTO(json_free) struct json_object *data = json_object_new_object();
         json_set_bool(data, "failed", true);
         json_set_bool(data, "error", first);
@@ -231,7 +235,8 @@ enum step instance_start(struct core *c, struct record *i, struct run *run, stru
                         return start_failed(c, i, ctx, text);
                 }
         }
-        agent_instance_ensure(c, i);
+        if (!record_bool(i, F_nativeContainer))
+                agent_instance_ensure(c, i);
         run->step = STEP_STARTING;
         run->deadline_ms = 0;
         run->attempts = 0;
@@ -242,24 +247,26 @@ enum step instance_start(struct core *c, struct record *i, struct run *run, stru
 
 enum step instance_stop(struct core *c, struct record *i, struct run *run, struct step_ctx *ctx) {
         struct json_object *data = text_json(run->data);
-        bool error = json_bool(data, "error", false), failed = json_bool(data, "failed", false);
+        bool error = json_bool(data, "error", false), failed = json_bool(data, "failed", false), native = record_bool(i, F_nativeContainer);
+        bool noop = native ? adopt_hands_off(c, i, run) : json_bool(data, "noop", false);
         if (run->step == 0) {
                 run->step = 1;
                 if (json_bool(data, "remove", false))
                         core_put_bool(c, i, F_removeAfterStop, true);
                 int64_t timeout = json_int(data, "timeout", record_int_or(i, F_stopTimeout, 10));
                 core_put(c, i, F_desiredStopTimeout, timeout == 10 ? value_null() : value_int(timeout));
-                if (!json_bool(data, "noop", false) && record_int(i, F_generation))
+                if (!noop && (record_int(i, F_generation) || native))
                         raise_generation(c, i, error ? DESIRED_ABSENT : DESIRED_STOPPED);
         }
         const struct observation *o = hosts_observation(c, i);
         bool obeyed = o && ((o->gen >= record_int(i, F_generation) && o->state != OBS_RUNNING) || o->by_silence);
-        if (!json_bool(data, "noop", false) && record_int(i, F_generation) && host_answers(c, i) && !obeyed)
+        if (!noop && record_int(i, F_generation) && host_answers(c, i) && !obeyed)
                 return STEP_WAIT;
         if (o && o->state == OBS_STOPPED)
                 core_put_int(c, i, F_exitCode, o->exit_code);
         if (record_bool(i, F_removeAfterStop)) {
                 ctx->chain = P_instance_remove;
+                ctx->chain_data = native && noop ? text_ref(run->data) : NULL;
                 return STEP_CHAIN;
         }
         if (error) {
@@ -301,9 +308,12 @@ enum step instance_restart(struct core *c, struct record *i, struct run *run, st
 
 enum step instance_remove(struct core *c, struct record *i, struct run *run, struct step_ctx *ctx) {
         (void) ctx;
-        if (!record_int(i, F_generation) || !record_int(i, F_hostId))
-                return STEP_DONE;
         const struct observation *o = hosts_observation(c, i);
+        bool native = record_bool(i, F_nativeContainer);
+        if ((!record_int(i, F_generation) && !native) || !record_int(i, F_hostId))
+                return STEP_DONE;
+        if (native && (adopt_hands_off(c, i, run) || (run->step == 0 && o && o->state == OBS_ABSENT)))
+                return STEP_DONE;
         if (run->step == 0) {
                 run->step = 1;
                 raise_generation(c, i, DESIRED_ABSENT);
@@ -329,6 +339,14 @@ void instance_idle(struct core *c, struct record *i) {
         }
         const struct observation *o = hosts_observation(c, i);
         int64_t host = record_int(i, F_hostId), gen = record_int(i, F_generation);
+        if (record_bool(i, F_nativeContainer)) {
+                if (!host || !hosts_synced(c, host))
+                        return;
+                if (i->state == S_running && o && o->state == OBS_RUNNING)
+                        take_facts(c, i, o);
+                adopt_follow(c, i, o ? o->state : OBS_ABSENT);
+                return;
+        }
         if (!host || !gen || !hosts_synced(c, host))
                 return;
         bool absent = !o || o->state == OBS_ABSENT;
@@ -380,7 +398,7 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
         if (old == S_running && (now == S_stopping || now == S_restarting)) {
                 const struct records *l = world_by_int(c->world, T_instance, F_networkFromId, i->id);
                 for (size_t k = 0; k < l->n; k++)       /* without the network they share they stop too (orchestration.md 1.13) */
-                        if (l->v[k]->state == S_running)
+                        if (l->v[k]->state == S_running && !record_bool(l->v[k], F_nativeContainer))
                                 (void) core_process_start(c, l->v[k], P_instance_stop, NULL, NULL);
         }
         if (now == S_removed) {

@@ -294,7 +294,7 @@ void core_resume_runs(struct core *c) {
                         struct record *r = all->v[i];
                         if (r->run && r->run->event)
                                 smap_set(&c->waiting, r->run->event->s, (void *) (uintptr_t) (record_key(r) + 1));
-                        if (r->run || t == T_service || t == T_host || t == T_agent || (t == T_instance && (r->state == S_error || record_bool(r, F_removeAfterStop))))
+                        if (r->run || t == T_service || t == T_host || t == T_agent || t == T_containerEvent || (t == T_instance && (r->state == S_error || record_bool(r, F_removeAfterStop))))
                                 queue_push(c, record_key(r));
                 }
         }

@@ -1,4 +1,5 @@
 /* services.c: life of services and stacks: carries out what engine/plan.h says (orchestration.md 1). */
+#include "adopt.h"
 #include "applier.h"
 #include "service_log.h"
 
@@ -412,7 +413,7 @@ enum step account_remove(struct core *c, struct record *a, struct run *run, stru
                 for (size_t k = 0; k < l->n; k++) {
                         struct record *r = l->v[k];
                         if (order[o].table == T_instance) {
-                                instance_destroy(c, r);
+                                (record_bool(r, F_nativeContainer) ? adopt_forget : instance_destroy)(c, r);
                                 continue;
                         }
                         if (order[o].before != P_NONE && r->state == S_active && core_process_start(c, r, order[o].before, NULL, &ctx->err) < 0)

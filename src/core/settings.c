@@ -62,6 +62,7 @@ const struct setting_def setting_defs[] = {
         { "localization", "", true },
         { "machine.driver.config", "file:///var/lib/rancher/etc/machinedrivers.json", false },
         { "machine.drivers.default", "packet,amazonec2,azure,digitalocean,ubiquity,otc", false },
+        { "manage.nonrancher.containers", "true", false },
         { "main_tables.purge.after.seconds", "172800", false },
         { "manage.nonrancher.containers", "true", false },
         { "modify.infrastructure.roles", "superadmin,admin,service,owner,member,project,environment,projectadmin,agent", false },

@@ -13,7 +13,7 @@ struct steering {
         char docker_id[UUID_CHARS + 1], ip[16];
         bool image_fails, start_fails, stop_fails, remove_fails, forget, disconnect;
         uint64_t shutdown_ms;           /* vanishes so long after its start; 0: stays */
-        char another[64];               /* Docker id of a container that nobody asked for; "": none */
+        char another[64];               /* Docker id of a container that nobody asked for, made with this one; "": none */
 };
 
 struct container {
@@ -29,6 +29,8 @@ struct container {
         bool failed;
         char error[64];
         bool unreported;
+        char foreign[64];               /* Docker id of one that drover did not make; "": it did */
+        bool claimed;                   /* foreign, and desired by the uuid it has here */
         struct steering *steering;      /* of steered hosts */
 };
 
@@ -79,6 +81,36 @@ static bool fails_at(const char *spec, const char *event) {
         return strstr(spec, text);
 }
 
+static struct container *foreign_of(struct simhost *h, const char *docker_id) {
+        map_foreach(&h->containers, slot)
+                if (str_eq(((struct container *) slot->value)->foreign, docker_id))
+                        return slot->value;
+        return NULL;
+}
+
+static void make_foreign(struct simhost *h, const char *docker_id) {
+        struct container *k = foreign_of(h, docker_id) ? NULL : dr_xnew(struct container);
+        if (!k)
+                return;
+        uuid_make(core_rng(h->set->core), &k->uuid);
+        snprintf(k->foreign, sizeof k->foreign, "%s", docker_id);
+        k->state = OBS_RUNNING;
+        k->started_ms = core_wall_ms(h->set->core);
+        map_set(&h->containers, key_of(&k->uuid), k);
+}
+
+/* A foreign container is asked for something: from now on it has the uuid that the core gave it. */
+static void claim(struct simhost *h, const struct desired *d) {
+        struct container *k = foreign_of(h, d->docker_id->s);
+        if (!k || k->claimed)
+                return;
+        map_del(&h->containers, key_of(&k->uuid));
+        k->uuid = d->uuid;
+        k->claimed = true;
+        k->gen = k->obeyed = k->started_gen = 0;
+        map_set(&h->containers, key_of(&k->uuid), k);
+}
+
 static void steer(struct simhost *h, struct container *k, const char *spec) {
         static const char shutdown[] = "simShutdownAfter\":\"", another[] = "simCreateAnother_";
         struct steering *t = k->steering;
@@ -102,6 +134,8 @@ static void steer(struct simhost *h, struct container *k, const char *spec) {
         at = strstr(spec, another);
         if (at)
                 snprintf(t->another, sizeof t->another, "%.*s", (int) strcspn(at + sizeof another - 1, "\"\\ ,"), at + sizeof another - 1);
+        if (*t->another)
+                make_foreign(h, t->another);
 }
 
 static void fail(struct container *k, const char *event) {
@@ -125,6 +159,8 @@ static void container_free(struct container *k) {
 /* ---- the core's side ---- */
 static void want(struct simhost *h, const struct desired *d) {
         struct simhosts *s = h->set;
+        if (d->docker_id)
+                claim(h, d);
         struct container *k = map_get(&h->containers, key_of(&d->uuid));
         if (!k) {
                 k = dr_xnew(struct container);
@@ -162,6 +198,10 @@ static void on_desired(struct host_link *l, const struct desired *entries, size_
                         struct container *k = slot->value;
                         if (map_get(&listed, slot->key) || (k->state == OBS_ABSENT && !k->due_ms))
                                 continue;
+                        if (*k->foreign) {
+                                k->claimed = false;
+                                continue;
+                        }
                         k->want = DESIRED_ABSENT;
                         k->due_ms = now_ms(h->set) + op_ms(h->set);
                         schedule(h, k->due_ms);
@@ -264,6 +304,13 @@ static void finish_op(struct simhost *h, struct container *k) {
 static void fill(const struct container *k, struct observed *o) {
         *o = (struct observed) { .uuid = k->uuid, .gen = k->obeyed, .state = k->failed ? OBS_FAILED : k->state, .error = k->failed ? k->error : NULL,
                                  .started_ms = k->started_ms, .finished_ms = k->finished_ms };
+        if (*k->foreign && k->state != OBS_ABSENT)
+                o->docker_id = k->foreign;
+        if (*k->foreign && !k->claimed) {
+                o->foreign = true;
+                o->docker_id = o->name = k->foreign;
+                o->image = "sim:foo";
+        }
         if (k->steering && k->state != OBS_ABSENT) {
                 o->docker_id = k->steering->docker_id;
                 o->ip = k->state == OBS_RUNNING ? k->steering->ip : NULL;
@@ -301,9 +348,6 @@ static void report(struct simhost *h, bool full) {
                 vec_push(&list, o);
                 if (lie == 3)
                         vec_push(&list, o);     /* told twice */
-                if (k->steering && *k->steering->another && full)
-                        vec_push(&list, ((struct observed) { .foreign = true, .state = OBS_RUNNING, .docker_id = k->steering->another,
-                                                             .name = k->steering->another, .image = "sim:foo" }));
                 if (k->steering && k->steering->forget && k->state == OBS_RUNNING)
                         k->state = OBS_ABSENT;          /* the next report misses it */
         }

@@ -117,12 +117,13 @@ void volumes_instance_gone(struct core *c, const struct record *i) {
         struct json_object *list = record_json(i, F_mountList);
         char buf[64];
         const char *strategy = str_or(launch_label(i, STRATEGY, buf, sizeof buf), "unnamed");
+        bool native = record_bool(i, F_nativeContainer);        /* then no volume goes, only rows nobody would know again */
         bool all = str_eq(strategy, "all"), unnamed = str_eq(strategy, "unnamed");
         for (size_t k = 0; list && k < json_object_array_length(list); k++) {
                 struct record *v = world_get(c->world, T_volume, json_int(json_object_array_get_idx(list, k), "volumeId", 0));
                 if (!v || !is_live(v) || in_use(c, v, i))
                         continue;
-                let_go(c, v, all || (unnamed && is_anonymous(str_or(record_str(v, F_externalId), ""))));
+                let_go(c, v, native ? record_bool(v, F_isNative) && is_anonymous(str_or(record_str(v, F_externalId), "")) : all || (unnamed && is_anonymous(str_or(record_str(v, F_externalId), ""))));
         }
 }
 

@@ -89,6 +89,8 @@ struct json_object *launch_labels(const struct world *w, const struct record *i)
         for (unsigned j = 0; record_has(i, F_stackServiceName) && (v = added_label(i, j, &k, buf, sizeof buf)); j++)
                 if (*v)
                         json_set_str(all, k, v);
+        if (record_bool(i, F_nativeContainer))  /* made by somebody else: it has those it was made with */
+                return all;
         char uuid[RECORD_UUID_MAX];
         json_set_str(all, "io.rancher.container.uuid", record_uuid(i, uuid));
         if (*record_name(i))

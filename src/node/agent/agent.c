@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #include "base/log.h"
+#include "base/parse.h"
 #include "base/rng.h"
 #include "node/agent/hostinfo.h"
 #include "node/agent/identity.h"
@@ -15,7 +16,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { REFRESH_MS = 60000, FACTS_MS = 115000, FIRST_FACTS_MS = 2000, INFO_MS = 10000, HOST_BYTES_MAX = 1 << 20, REPLACED_DELAY_MS = 30000, REGISTER_TRIES = 8, PROXIES_MAX = 6 };
+enum { REFRESH_MS = 60000, FACTS_MS = 115000, FIRST_FACTS_MS = 2000, INFO_MS = 10000, HOST_BYTES_MAX = 1 << 20, REPLACED_DELAY_MS = 30000, REGISTER_TRIES = 8, PROXIES_MAX = 6,
+       ORPHAN_GRACE_MS = 120000, ORPHAN_GRACE_S_MAX = 30 * 86400 };
 
 static const char default_ca_file[] = "/var/lib/rancher/etc/ssl/ca.crt";
 static const char status_file[] = "agent.status";
@@ -51,6 +53,7 @@ struct agent {
         char **search;
         const char *proxies[PROXIES_MAX + 1];
         char *proxy_texts[PROXIES_MAX];
+        uint64_t orphan_grace_ms;       /* DROVER_ORPHAN_GRACE_S */
 };
 
 /* What a human, and the installer, can see: one NAME=value a line. */
@@ -468,6 +471,8 @@ static void read_environment(struct agent *a) {
                         a->proxies[n] = a->proxy_texts[n];
                         n++;
                 }
+        uint64_t grace_s;
+        a->orphan_grace_ms = parse_u64(str_or(getenv("DROVER_ORPHAN_GRACE_S"), ""), ORPHAN_GRACE_S_MAX, &grace_s) == 0 ? grace_s * 1000 : ORPHAN_GRACE_MS;
         auto_free char *text = NULL;
         (void) file_read("/etc/resolv.conf", 65536, &text, &len, NULL);         /* none: no search domains */
         a->search = hostinfo_search_domains(str_or(text, ""));
@@ -510,7 +515,8 @@ int agent_new(struct loop *l, const struct agent_config *cfg, struct agent **ret
         }
         a->saved_rev = a->state->rev;
         a->units = units_new(&(struct units_config) { .loop = l, .docker = a->docker, .state = a->state, .state_path = a->state_path,
-                .host_search = (const char *const *) a->search, .proxy_env = a->proxies, .api_url = cfg->url, .events = &units_events, .arg = a });
+                .host_search = (const char *const *) a->search, .proxy_env = a->proxies, .api_url = cfg->url, .orphan_grace_ms = a->orphan_grace_ms,
+                .events = &units_events, .arg = a });
         a->requests = requests_new(&(struct requests_config) { .loop = l, .docker = a->docker, .send = send_reply, .on_pulled = on_pulled, .on_upgrade = on_upgrade_asked, .arg = a });
         a->channels = channels_new(&(struct channels_config) { .loop = l, .docker = a->docker, .send = send_frame, .queued_bytes = session_queue,
                 .project = get_project, .arg = a });

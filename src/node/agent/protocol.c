@@ -61,7 +61,7 @@ static int entry_check(json_object *o, struct dr_error *err) {
                 return dr_fail(err, DR_E_INVALID_OPTION, "state", "container \"%s\" shall be \"%s\", which is no state", uuid, jv_str(o, "state"));
         if (u64(o, "gen") == 0)
                 return dr_fail(err, DR_E_MISSING_REQUIRED, "gen", "container \"%s\" has no generation", uuid);
-        if (want == WANT_RUNNING && !jv_obj(o, "spec"))
+        if (want == WANT_RUNNING && !jv_obj(o, "spec") && !*jv_str(o, "dockerId"))
                 return dr_fail(err, DR_E_MISSING_REQUIRED, "spec", "container \"%s\" shall run without a spec", uuid);
         return 0;
 }
@@ -80,8 +80,10 @@ static void entry_take(json_object *o, struct entry *e) {
                 e->record.start_once = jv_bool(spec, "startOnce");
         }
         const char *docker_id = jv_str(o, "dockerId");
-        if (*docker_id)
+        if (*docker_id) {
                 entry_set_text(&e->docker_id, docker_id);
+                e->record.foreign = true;
+        }
         if (e->record.failed_gen != gen)
                 entry_set_text(&e->error, NULL);
 }
@@ -105,9 +107,11 @@ int protocol_take_desired(const struct server_message *m, struct node_state *s, 
                 if (m->full)
                         smap_set(&listed, e->uuid, e);
         }
-        for (size_t i = 0; m->full && i < s->entries.n; i++) {
+        for (size_t i = s->entries.n; m->full && i-- > 0;) {
                 struct entry *e = s->entries.v[i];
-                if (!smap_get(&listed, e->uuid) && e->record.want != WANT_ABSENT) {
+                if (!smap_get(&listed, e->uuid) && e->docker_id) {      /* foreign, and nothing is asked of it */
+                        state_entry_remove(s, e);
+                } else if (!smap_get(&listed, e->uuid) && e->record.want != WANT_ABSENT) {
                         e->record.want = WANT_ABSENT;
                         e->record.failed_gen = 0;
                 }

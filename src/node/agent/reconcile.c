@@ -46,7 +46,7 @@ static enum step idle(struct record *r, const struct seen *s, const struct situa
                 if (r->seen_engine != now->engine)
                         r->seen_engine = r->intent_engine;
         }
-        bool ended_by_itself = r->ended_gen == r->gen || r->seen_engine == now->engine || r->start_once;
+        bool ended_by_itself = r->ended_gen == r->gen || r->seen_engine == now->engine || r->start_once || r->foreign;
         if (r->started_gen != r->gen || !ended_by_itself || s->state == SEEN_CREATED) {        /* created: made again, never started */
                 r->intent_gen = r->gen;
                 r->intent_prev_ms = s->started_ms;
@@ -66,9 +66,23 @@ static enum step running(struct record *r, const struct situation *now, enum tol
         return STEP_NONE;
 }
 
+/* What its owner does with it counts, once the order is carried out. One that is gone is nobody's any more. */
+static struct decision watch(const struct record *r, const struct seen *s) {
+        struct decision d = { .step = STEP_NONE, .told = s->state == SEEN_RUNNING ? TOLD_RUNNING : TOLD_STOPPED, .record = *r };
+        if (s->state == SEEN_REMOVING)
+                d.step = STEP_WAIT;
+        if (s->state != SEEN_MISSING)
+                return d;
+        d.told = TOLD_ABSENT;
+        d.step = STEP_FORGET;
+        return d;
+}
+
 struct decision reconcile(const struct record *before, const struct seen *s, const struct situation *now) {
         struct decision d = { .step = STEP_WAIT, .told = TOLD_CREATING, .record = *before };
         struct record *r = &d.record;
+        if (r->foreign && (r->done_gen == r->gen || r->failed_gen == r->gen || s->state == SEEN_MISSING))
+                return watch(r, s);             /* never made by us */
         if (r->want == WANT_RUNNING) {
                 if (s->state == SEEN_RUNNING)
                         d.step = running(r, now, &d.told);
@@ -89,7 +103,9 @@ struct decision reconcile(const struct record *before, const struct seen *s, con
                 d.told = s->state == SEEN_RUNNING ? TOLD_RUNNING : TOLD_STOPPED;
                 d.step = s->state == SEEN_RUNNING ? STEP_STOP : STEP_NONE;
         }
-        d.record_changed = r->made_gen != before->made_gen || r->intent_gen != before->intent_gen || r->intent_prev_ms != before->intent_prev_ms
+        if (r->foreign && d.step == STEP_NONE)
+                r->done_gen = r->gen;
+        d.record_changed = r->done_gen != before->done_gen || r->made_gen != before->made_gen || r->intent_gen != before->intent_gen || r->intent_prev_ms != before->intent_prev_ms
                         || r->intent_engine != before->intent_engine
                         || r->started_gen != before->started_gen || r->ended_gen != before->ended_gen || r->failed_gen != before->failed_gen
                         || r->lost_gen != before->lost_gen || r->seen_engine != before->seen_engine;

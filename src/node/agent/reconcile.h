@@ -14,6 +14,8 @@ struct record {
         uint64_t gen;                   /* of the desired entry */
         enum want want;
         bool start_once;
+        bool foreign;                   /* not made by drover: each generation is an order carried out once, then it is only watched */
+        uint64_t done_gen;              /* foreign: the generation that was carried out */
         uint64_t made_gen;              /* a container exists or existed for this generation */
         uint64_t intent_gen;            /* a start for this generation was about to be sent ... */
         int64_t intent_prev_ms;         /* ... when the container's StartedAt was this ... */

@@ -42,6 +42,13 @@ struct node_state *state_free(struct node_state *s) {
 
 struct entry *state_entry(const struct node_state *s, const char *uuid) { return smap_get(&s->by_uuid, uuid); }
 
+struct entry *state_entry_of(const struct node_state *s, const char *docker_id) {
+        for (size_t i = 0; i < s->entries.n; i++)
+                if (s->entries.v[i]->docker_id && str_eq(s->entries.v[i]->docker_id, docker_id))
+                        return s->entries.v[i];
+        return NULL;
+}
+
 struct entry *state_entry_add(struct node_state *s, const char *uuid) {
         struct entry *e = state_entry(s, uuid);
         if (e || !*uuid || strlen(uuid) > STATE_UUID_MAX || s->entries.n >= STATE_CONTAINERS_MAX)
@@ -74,7 +81,7 @@ void entry_set_text(char **field, const char *value) {
 
 /* The numbers of a record, in the file and in memory. Numbers above 2^53 are written as text would be by others; json-c keeps 64 bits. */
 static const struct { const char *key; size_t offset; } numbers[] = {
-        { "gen", offsetof(struct record, gen) }, { "madeGen", offsetof(struct record, made_gen) },
+        { "gen", offsetof(struct record, gen) }, { "doneGen", offsetof(struct record, done_gen) }, { "madeGen", offsetof(struct record, made_gen) },
         { "intentGen", offsetof(struct record, intent_gen) }, { "intentPrevMs", offsetof(struct record, intent_prev_ms) },
         { "intentEngine", offsetof(struct record, intent_engine) }, { "startedGen", offsetof(struct record, started_gen) },
         { "endedGen", offsetof(struct record, ended_gen) }, { "failedGen", offsetof(struct record, failed_gen) },
@@ -140,6 +147,7 @@ static int entry_parse(json_object *o, struct node_state *s, struct dr_error *er
                 memcpy((char *) &e->record + numbers[k].offset, &n, sizeof n);
         }
         e->docker_id = text_of(o, "dockerId");
+        e->record.foreign = e->docker_id != NULL;
         e->error = text_of(o, "error");
         json_object *spec = jv_obj(o, "spec");
         e->spec = spec ? dr_xstrdup(jv_print(spec)) : NULL;

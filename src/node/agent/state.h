@@ -34,6 +34,7 @@ DR_DEFINE_AUTO(struct node_state *, state_free)
 void state_clear(struct node_state *s);                         /* as new */
 
 struct entry *state_entry(const struct node_state *s, const char *uuid);        /* NULL: none */
+struct entry *state_entry_of(const struct node_state *s, const char *docker_id);        /* of a foreign container; NULL: none */
 /* Finds or makes; uuid must be 1 to 128 bytes. NULL: too many containers or a bad uuid. A new one has gen 0, want running, 10 s. */
 struct entry *state_entry_add(struct node_state *s, const char *uuid);
 void state_entry_remove(struct node_state *s, struct entry *e); /* frees e */

@@ -10,6 +10,7 @@ struct unit {
         char *key;                      /* uuid, or Docker id of a foreign container */
         char id[DOCKER_ID_CHARS + 1];   /* Docker id last known; "" when there is none */
         bool foreign;
+        bool inspected;                 /* foreign: its inspect document was told in this session */
         bool running;                   /* as of the last look */
         bool wake;                      /* look again when the work at hand is done */
         bool queued, retry, waiting;    /* waiting: for another unit (network or volumes of it) */
@@ -41,6 +42,9 @@ struct op {
         struct op *next_saving;
 };
 
+/* A container of this environment that nobody desires: removed when its grace is over. */
+struct orphan { char id[DOCKER_ID_CHARS + 1]; uint64_t since_ms, survey; };
+
 struct units {
         struct units_config cfg;
         struct smap by_key;             /* key to struct unit */
@@ -53,6 +57,9 @@ struct units {
         struct op *saving;              /* wait for the state to be on disk */
         bool save_wanted, save_deferred;
         struct timer *flush, *retry;
+        VEC(struct orphan) orphans;     /* seen, and not removed yet */
+        struct timer *orphan;           /* the next one's grace is over */
+        size_t inspect_bytes;           /* told since the survey began */
         struct timer *alone;            /* runs from the loss of the server until it counts as away */
         char *docker_root, *default_disk;
         unsigned cgroup_version;

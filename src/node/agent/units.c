@@ -1,12 +1,14 @@
 #include "units-internal.h"
 
 #include "base/log.h"
+#include "base/times.h"
 #include "net/http.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+enum { INSPECT_BYTES_MAX = 256 << 10, INSPECTS_BYTES_MAX = 4 << 20 };    /* of one container; of all between two surveys: the server asks for the rest */
 enum { FLUSH_MS = 20, ALONE_MS = 15000, RETRY_MS = 2000, LOOKS_MAX = 40, REPORT_BYTES_MAX = 4 << 20, PATH_BYTES_MAX = 4096, LIST_BYTES_MAX = 32 << 20 };
 
 static const char agent_name[] = "rancher-agent";       /* never touched, never told (agent.md 12) */
@@ -84,7 +86,9 @@ void units_save_later(struct units *u) {
 
 static void tell(struct units *u, struct unit *unit, const struct report *r) {
         auto_sbuf struct sbuf out = SBUF(REPORT_BYTES_MAX);
-        report_format(r, &out);
+        struct report bare = *r;
+        bare.foreign_inspect = NULL;
+        report_format(&bare, &out);
         if (!sbuf_ok(&out))
                 return log_warning("a container's description is too long to be told", "container", unit->key, NULL);
         uint64_t hash = hash_bytes(out.data, out.len);
@@ -93,6 +97,13 @@ static void tell(struct units *u, struct unit *unit, const struct report *r) {
                 return;
         unit->told_hash = hash;
         unit->fresh |= news;
+        size_t more = r->foreign_inspect && !unit->inspected ? strlen(r->foreign_inspect) : 0;
+        if (more && more <= INSPECT_BYTES_MAX && u->inspect_bytes + more <= INSPECTS_BYTES_MAX) {
+                u->inspect_bytes += more;
+                unit->inspected = u->server;
+                out.len = 0;
+                report_format(r, &out);
+        }
         free(unit->report);
         unit->report = sbuf_steal(&out);
         flush_later(u);
@@ -129,6 +140,10 @@ static void flush_now(void *arg) {
         sbuf_putc(&out, '[');
         smap_foreach(&u->by_key, slot) {
                 struct unit *unit = slot->value;
+                if (unit->foreign && state_entry_of(u->cfg.state, unit->key)) { /* told by its uuid meanwhile */
+                        free(dr_take(unit->report));
+                        unit->id[0] = 0;
+                }
                 if (unit->report && (full || unit->fresh) && u->server) {
                         sbuf_puts(&out, out.len > 1 ? "," : "");
                         sbuf_puts(&out, unit->report);
@@ -249,7 +264,8 @@ static void settle(struct op *op, enum told told, const struct docker_container 
         struct entry *e = unit_entry(u, unit);
         unit->obeyed = op->gen;
         unit->survey = u->survey;
-        tell(u, unit, &(struct report) { .uuid = unit->key, .gen = op->gen, .told = told, .c = c, .error = told == TOLD_FAILED && e ? e->error : NULL });
+        tell(u, unit, &(struct report) { .uuid = unit->key, .gen = op->gen, .told = told, .c = c, .error = told == TOLD_FAILED && e ? e->error : NULL,
+                                         .foreign = unit->foreign && !e });
         op_end(op, false);
 }
 
@@ -451,7 +467,48 @@ static void wake_all(struct units *u) {
                 unit_wake(u, slot->value);
 }
 
-/* A container of our environment that the snapshot does not have: to be removed (protocol, `desired`). */
+/* A container of our environment that the snapshot does not have: to be removed (protocol, `desired`), but not at once: the snapshot may be
+ * that of a server which was restored from a copy. True: its grace is over. */
+static bool orphan_is_due(struct units *u, const char *id) {
+        uint64_t now = time_mono_ms(), grace = u->cfg.orphan_grace_ms;
+        for (size_t i = 0; i < u->orphans.n; i++) {
+                struct orphan *o = &u->orphans.v[i];
+                if (!str_eq(o->id, id))
+                        continue;
+                o->survey = u->survey;
+                if (now < o->since_ms + grace)
+                        return false;
+                vec_remove_at(&u->orphans, i);
+                return true;
+        }
+        if (!grace)
+                return true;
+        struct orphan o = { .since_ms = now, .survey = u->survey };
+        snprintf(o.id, sizeof o.id, "%s", id);
+        vec_push(&u->orphans, o);
+        log_warning("a container of this environment is not desired; it is removed unless that changes", "container", id, NULL);
+        if (!timer_is_running(u->orphan))
+                timer_start(u->orphan, grace + 1);
+        return false;
+}
+
+/* The next survey looks who is due; who went by itself is forgotten. */
+static void on_orphan(void *arg) {
+        struct units *u = arg;
+        uint64_t now = time_mono_ms(), next = UINT64_MAX;
+        for (size_t i = u->orphans.n; i-- > 0;) {
+                struct orphan *o = &u->orphans.v[i];
+                if (o->survey < u->listed)
+                        vec_remove_at(&u->orphans, i);
+                else
+                        next = MIN(next, o->since_ms + u->cfg.orphan_grace_ms);
+        }
+        if (next <= now)
+                units_survey(u);
+        if (u->orphans.n)
+                timer_start(u->orphan, next > now ? next - now + 1 : u->cfg.orphan_grace_ms);
+}
+
 static void adopt_orphan(struct units *u, const char *uuid) {
         struct entry *e = state_entry_add(u->cfg.state, uuid);
         if (!e)
@@ -468,17 +525,19 @@ static void survey_entry(struct units *u, json_object *o) {
         const struct node_state *s = u->cfg.state;
         if (str_eq(*name == '/' ? name + 1 : name, agent_name) || strlen(id) > DOCKER_ID_CHARS || !*id)
                 return;
-        bool known = *uuid && state_entry(s, uuid);
-        for (size_t i = 0; i < s->entries.n && !known; i++)
-                if (str_eq(s->entries.v[i]->docker_id, id)) {
-                        uuid = s->entries.v[i]->uuid;
-                        known = true;
-                }
+        const struct entry *owner = *uuid ? state_entry(s, uuid) : NULL;
+        if (!owner)
+                owner = state_entry_of(s, id);
+        bool known = owner != NULL;
+        if (owner)
+                uuid = owner->uuid;
         if (!known && *env && !str_eq(env, s->project))
                 return;                                 /* another environment's */
         if (!known && *uuid && *env) {
                 if (!s->rev)
                         return;                         /* ours, but what is desired is not known yet */
+                if (!orphan_is_due(u, id))
+                        return;
                 adopt_orphan(u, uuid);
                 known = true;
         }
@@ -523,6 +582,7 @@ void units_survey(struct units *u) {
                 s->engine_data = data ? data : s->engine_data;
         u->survey++;
         u->survey_open = true;
+        u->inspect_bytes = 0;
         struct docker_request r = { .path = "/containers/json?all=1", .body_max = LIST_BYTES_MAX, .done = on_listed, .arg = u };
         u->listing = docker_call_start(u->cfg.docker, &r, NULL);
 }
@@ -546,7 +606,23 @@ void units_engine_event(struct units *u, const struct docker_event *e) {
                 units_survey(u);
 }
 
+/* What was asked of a foreign container is no longer asked: it is found again as foreign. */
+static void let_go(struct units *u) {
+        bool any = false;
+        smap_foreach(&u->by_key, slot) {
+                struct unit *unit = slot->value;
+                if (unit->foreign || !*unit->id || unit->op || unit_entry(u, unit))
+                        continue;
+                free(dr_take(unit->report));
+                unit->id[0] = 0;
+                any = true;
+        }
+        if (any)
+                flush_later(u);
+}
+
 void units_desired_changed(struct units *u) {
+        let_go(u);
         for (size_t i = 0; i < u->cfg.state->entries.n; i++) {
                 struct entry *e = u->cfg.state->entries.v[i];
                 struct unit *unit = unit_get(u, e->uuid), *foreign = e->docker_id ? smap_get(&u->by_key, e->docker_id) : NULL;
@@ -577,6 +653,8 @@ void units_set_server(struct units *u, bool reachable) {
         if (!reachable)
                 return timer_start(u->alone, ALONE_MS);
         timer_stop(u->alone);
+        smap_foreach(&u->by_key, slot)
+                ((struct unit *) slot->value)->inspected = false;
         units_survey(u);
 }
 
@@ -600,6 +678,7 @@ struct units *units_new(const struct units_config *cfg) {
         u->flush = timer_new(cfg->loop, flush_now, u);
         u->retry = timer_new(cfg->loop, retry_now, u);
         u->alone = timer_new(cfg->loop, on_alone, u);
+        u->orphan = timer_new(cfg->loop, on_orphan, u);
         timer_start(u->alone, ALONE_MS);
         return u;
 }
@@ -629,6 +708,8 @@ struct units *units_free(struct units *u) {
         timer_free(u->flush);
         timer_free(u->retry);
         timer_free(u->alone);
+        timer_free(u->orphan);
+        vec_done(&u->orphans);
         free(u->docker_root);
         free(u->default_disk);
         free(u);

@@ -24,6 +24,7 @@ struct units_config {
         const char *const *host_search; /* see struct create_facts; borrowed */
         const char *const *proxy_env;
         const char *api_url;            /* see struct create_facts; borrowed */
+        uint64_t orphan_grace_ms;       /* how long a container of this environment that is not desired stays */
         const struct units_events *events;      /* borrowed: static */
         void *arg;
 };

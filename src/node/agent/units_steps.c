@@ -273,7 +273,8 @@ static void on_started(struct docker_call *c, int result, int status, const char
         docker_error_text(body, len, why, sizeof why);
         if (status == 404 && strcasestr(why, "no such container"))
                 return op_look(op);
-        if (op->started_ms == 0) {                      /* it never ran: it is not left behind (agent.md 11) */
+        struct entry *own = entry_of(op);
+        if (op->started_ms == 0 && !(own && own->docker_id)) {  /* it never ran: it is not left behind (agent.md 11) */
                 free(op->start_error);
                 op->start_error = dr_xstrdup(why);
                 char path[128];

@@ -36,6 +36,8 @@ static int read_container(struct json_object *o, struct observed *ret, struct dr
         if (ret->state == OBS_NONE)
                 return dr_fail(err, DR_E_INVALID_OPTION, "state", "container \"%.40s\" is \"%.40s\", which is no state", uuid, json_str(o, "state", ""));
         if (ret->foreign) {
+                if (!*ret->docker_id)
+                        ret->docker_id = text(o, "uuid", ID_BYTES_MAX); /* what it is known by */
                 ret->name = text(o, "name", TEXT_BYTES_MAX);
                 ret->labels = json_get_object(o, "labels");
                 ret->inspect = json_get_object(o, "inspect");
@@ -172,6 +174,8 @@ void host_desired_write(uint64_t epoch, uint64_t rev, bool full, const struct de
                 jw_kint(&w, "gen", d->gen);
                 jw_kstring(&w, "state", desired_names[d->state]);
                 jw_kint(&w, "stopTimeoutS", d->stop_timeout_s);
+                if (d->docker_id)
+                        jw_kstring(&w, "dockerId", d->docker_id->s);
                 if (d->state == DESIRED_RUNNING && d->spec) {
                         jw_key(&w, "spec");
                         jw_raw(&w, d->spec->s, d->spec->len);
