@@ -88,7 +88,7 @@ const char *registration_field(struct api_req *req, const struct record *r, enum
                 return arena_printf(&req->arena, "curl -fsSL '%s/v1/scripts/%s/join' | sudo sh", base, token);
         /* The authority first, by its fingerprint: nothing is run that did not come through it. */
         return arena_printf(&req->arena, "F=$(mktemp) && curl -fsSLko \"$F\" '%s/v1/scripts/ca.crt' && if [ \"$(sed '/^-/d' \"$F\" | base64 -d | sha256sum | cut -c 1-64)\" = %s ]; "
-                            "then curl -fsSL --cacert \"$F\" '%s/v1/scripts/%s/join' | sudo CA_FINGERPRINT='%s' CA_SHA256=%s sh; "
+                            "then curl -fsSL --cacert \"$F\" '%s/v1/scripts/%s/join' | sudo env CA_FINGERPRINT='%s' CA_SHA256=%s sh; "
                             "else echo 'the server does not have the expected certificate authority' >&2; false; fi", base, sha256, base, token, sha1, sha256);
 }
 
