@@ -104,6 +104,12 @@ trap 'exit 1' INT TERM
 # Of a PEM file's first certificate, as upper-case hex. $1: sha1sum or sha256sum.
 fingerprint() { awk '/^-----END/ { exit } !/^-/' "$2" | base64 -d 2>/dev/null | $1 | cut -d ' ' -f 1 | tr a-f A-F; }
 wanted() { printf '%s' "$1" | tr -d ': ' | tr a-f A-F; }
+# $2: what the fetched authority must have; empty: anything.
+expect() {
+        [ -z "$2" ] || [ "$(fingerprint "$1" "$TMP/ca.pem")" = "$(wanted "$2")" ] ||
+                fail "the server at $BASE does not have the expected certificate authority" \
+                        "somebody may be between here and the server, or its authority was replaced: take the join command again from a page you trust"
+}
 CA_FILE=
 case $BASE in
 https://*)
@@ -118,11 +124,8 @@ https://*)
                 fi || fail "the certificate authority of $BASE could not be fetched"
         fi
         if [ -s "$TMP/ca.pem" ]; then
-                if [ -n "${CA_SHA256:-}" ] && [ "$(fingerprint sha256sum "$TMP/ca.pem")" != "$(wanted "$CA_SHA256")" ] ||
-                   [ -n "${CA_FINGERPRINT:-}" ] && [ "$(fingerprint sha1sum "$TMP/ca.pem")" != "$(wanted "$CA_FINGERPRINT")" ]; then
-                        fail "the server at $BASE does not have the expected certificate authority" \
-                                "somebody may be between here and the server, or its authority was replaced: take the join command again from a page you trust"
-                fi
+                expect sha256sum "${CA_SHA256:-}"
+                expect sha1sum "${CA_FINGERPRINT:-}"
                 CA_FILE=$DIR/ca.pem
                 # Upstream's place, for the images that look there.
                 mkdir -p /var/lib/rancher/etc/ssl && cp "$TMP/ca.pem" /var/lib/rancher/etc/ssl/ca.crt && mv -f "$TMP/ca.pem" "$CA_FILE" || fail "could not write $CA_FILE"
