@@ -75,6 +75,14 @@ class Facts:
                 found[action] = x
         return found
 
+    def removable(self, name, state):
+        """May DELETE begin in this state? By the table of processes; a type without one is deleted in any."""
+        base = name
+        while self.types[base].get('parent'):
+            base = self.types[base]['parent']
+        p = self.table['processes'].get(base.lower() + '.remove')
+        return p is None or state in p['start']
+
     def links(self, name):
         return self.types[name]['links']
 

@@ -32,6 +32,7 @@ class Matrix(unittest.TestCase):
         m = cells.Cells(self.facts, self.world).run()
         print('\nroles %d, types %d, cells tried: %d\n%s' % (len(m.roles), len(m.types), sum(m.tried.values()), cells.summary(m.tried)))
         print('not made here: %s' % self.world.not_made)
+        print('no object of their own: %s' % ', '.join('%s (%d roles)' % (n, len(r)) for n, r in sorted(m.without.items())))
         self.assertEqual(m.wrong, [], '\n%d wrong:\n%s' % (len(m.wrong), '\n'.join(m.wrong[:400])))
 
 
@@ -66,6 +67,16 @@ class Matrix(unittest.TestCase):
                 breaks(f.types[name])
                 m = cells.Cells(f, self.world, [role], [name]).run()
                 self.assertTrue(m.wrong, '%s of %s for %s was not noticed' % (what, name, role))
+
+    def test_2_a_foreign_object_that_is_seen_is_noticed(self):
+        for role in ('member', 'project', 'readonly'):
+            with self.subTest(role):
+                there = self.world.callers[role]
+                real, there.accounts = there.accounts, {self.world.B}       # as if the other environment were its own
+                m = cells.Cells(self.facts, self.world, [role], ['stack', 'secret']).run()
+                there.accounts = real
+                self.assertTrue([x for x in m.wrong if ' list: shows' in x], m.wrong)
+                self.assertTrue([x for x in m.wrong if ' get: expected' in x], m.wrong)
 
     def test_3_events_are_of_what_the_role_may_see(self):
         w, tried = self.world, 0
