@@ -27,6 +27,13 @@ static struct json_object *environment(struct json_object *list) {
         return map;
 }
 
+static struct json_object *capabilities(struct json_object *list) {     /* engines from 20.10 on put CAP_ in front; the API's have none */
+        struct json_object *out = json_object_new_array();
+        for (size_t i = 0; i < length(list); i++)
+                json_object_array_add(out, json_object_new_string(text_at(list, i) + (str_starts(text_at(list, i), "CAP_") ? strlen("CAP_") : 0)));
+        return out;
+}
+
 static struct json_object *devices(struct json_object *list) {
         struct json_object *out = json_object_new_array();
         for (size_t i = 0; i < length(list); i++) {
@@ -92,7 +99,8 @@ static const struct row {
         { "domainName", "Domainname", CONFIG, TEXT }, { "hostname", "Hostname", CONFIG, TEXT }, { "tty", "Tty", CONFIG, FLAG },
         { "stdinOpen", "OpenStdin", CONFIG, FLAG }, { "stopTimeout", "StopTimeout", CONFIG, NUMBER }, { "labels", "Labels", CONFIG, MAP },
         { "publishAllPorts", "PublishAllPorts", HOST, FLAG }, { "privileged", "Privileged", HOST, FLAG }, { "readOnly", "ReadonlyRootfs", HOST, FLAG },
-        { "capAdd", "CapAdd", HOST, LIST }, { "capDrop", "CapDrop", HOST, LIST }, { "dns", "Dns", HOST, LIST }, { "dnsSearch", "DnsSearch", HOST, LIST },
+        { "capAdd", "CapAdd", HOST, CUSTOM, capabilities }, { "capDrop", "CapDrop", HOST, CUSTOM, capabilities },
+        { "dns", "Dns", HOST, LIST }, { "dnsSearch", "DnsSearch", HOST, LIST },
         { "dnsOpt", "DnsOptions", HOST, LIST }, { "extraHosts", "ExtraHosts", HOST, LIST }, { "devices", "Devices", HOST, CUSTOM, devices },
         { "securityOpt", "SecurityOpt", HOST, LIST }, { "groupAdd", "GroupAdd", HOST, LIST }, { "pidMode", "PidMode", HOST, CUSTOM, namespace_of_host },
         { "ipcMode", "IpcMode", HOST, CUSTOM, ipc }, { "uts", "UTSMode", HOST, TEXT }, { "usernsMode", "UsernsMode", HOST, TEXT },
