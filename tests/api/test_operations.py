@@ -438,6 +438,17 @@ class Backup(unittest.TestCase):
         server.start()
         self.assertEqual(server.admin().get('/projects/1a5/stacks').rows, [])
 
+    @unittest.skipUnless(os.geteuid() == 0, 'only root can give files away')
+    def test_root_restores_for_the_owner_of_the_folder(self):
+        server = self.make()
+        self.assertEqual(tool('backup', self.file, '--data', server.data, '--with-key').returncode, 0)
+        data = os.path.join(self.dir, 'owned')
+        os.mkdir(data, 0o700)
+        os.chown(data, 65534, 65534)
+        self.assertEqual(tool('restore', self.file, '--data', data).returncode, 0)
+        for name in os.listdir(data):
+            self.assertEqual(os.stat(os.path.join(data, name)).st_uid, 65534, name)
+
     def test_without_the_key_nothing_is_restored(self):
         server = self.make()
         r = tool('backup', self.file, '--data', server.data)

@@ -55,6 +55,18 @@ static int run_backup(const struct opts *o, void *context) {
         return EXIT_OK;
 }
 
+/* Root restores for the user that the server runs as: whose folder it is. */
+static void give_to_owner(const char *dir, const char *db, const char *key) {
+        struct stat st;
+        auto_free char *lock = dr_xasprintf("%s/lock", dir);
+        const char *const files[] = { db, key, lock };
+        if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
+                return;
+        for (size_t i = 0; i < ARRAY_LEN(files); i++)
+                if (lchown(files[i], st.st_uid, st.st_gid) < 0)
+                        fprintf(stderr, "drover-server: \"%s\" could not be given to the folder's owner: %s\n", files[i], strerror(errno));
+}
+
 static int run_restore(const struct opts *o, void *context) {
         (void) context;
         struct dr_error err;
@@ -74,6 +86,7 @@ static int run_restore(const struct opts *o, void *context) {
                         fprintf(stderr, "drover-server: with --force it is kept as \"%s.replaced\"\n", db);
                 return failed(&err);
         }
+        give_to_owner(dir, db, key);
         printf("%s\n", db);
         return EXIT_OK;
 }
