@@ -165,7 +165,7 @@ static void ports(struct json_object *config, struct json_object *host, struct j
                                 const char *ip = json_str(at(list, i), "HostIp", ""), *public = json_str(at(list, i), "HostPort", "");
                                 bool any = !*ip || str_eq(ip, "0.0.0.0"), six = strchr(ip, ':') != NULL, none = !*public || str_eq(public, "0");
                                 auto_free char *s = dr_xasprintf("%s%s%s%s%s%s%s", any || !six ? "" : "[", any ? "" : ip, any || !six ? "" : "]", any ? "" : ":",
-                                                                 none ? "" : public, none ? "" : ":", key);
+                                                                 none ? "" : public, none && any ? "" : ":", key);
                                 json_object_array_add(published, json_object_new_string(s));
                         }
         }
