@@ -16,7 +16,7 @@ build: gcc libc6-dev make meson ninja-build pkg-config python3 libuv1-dev libhtt
 test:  libcmocka-dev openssl python3-websocket python3-requests clang libclang-rt-14-dev curl e2fsprogs util-linux mount
 lab:   docker-engine docker-registry iproute2 iptables nftables busybox-static curl procps util-linux
 bench: etcd-server etcd-client nginx-light
-vm:    qemu-system-x86 mmdebstrap e2fsprogs
+vm:    qemu-system-x86 qemu-utils mmdebstrap e2fsprogs busybox-static
 fuzz:  clang libclang-rt-14-dev
 '
 
