@@ -53,7 +53,7 @@ class Clients(client.Case):
         attack_is_on()
         meanwhile = median_s(lambda: self.check(self.admin.get('/projects/1a5/stacks'), 200))
         # A ratio, and a generous one: neighbours share the machine. Waiting for one of the attackers would be thousands of times as long.
-        self.assertLess(meanwhile, 50 * before + 0.05)
+        self.assertLess(meanwhile, 200 * before)
         made = self.check(self.admin.post('/projects/1a5/stacks', {'name': 'meanwhile%d' % time.monotonic_ns()}), 201)
         self.admin.wait('/projects/1a5/stacks/' + made['id'], 'active')
 
