@@ -223,11 +223,11 @@ class Hosts(Case):
             self.assertEqual(Socket(self.s.port, '/v3/host/connect', *key).status, 401)
 
     def test_what_is_no_conversation_is_ended_with_its_reason(self):
-        h = Host(self.s, 1)
         hello = {'t': 'hello', 'version': 1, 'host': {'uuid': 'u'}}
-        for messages, code in (([b'{'], 1002), ([{'t': 'hello', 'version': 2, 'host': {}}], 1008), ([{'t': 'heartbeat', 'rev': 0}], 1008), ([hello, hello], 1008),
-                               ([{'t': 'hello', 'version': 1, 'host': {}}], 1008), ([hello, {'t': 'observed', 'containers': [{'state': 'odd'}]}], 1002)):
-            ws = h.connect()
+        cases = (([b'{'], 1002), ([{'t': 'hello', 'version': 2, 'host': {}}], 1008), ([{'t': 'heartbeat', 'rev': 0}], 1008), ([hello, hello], 1008),
+                 ([{'t': 'hello', 'version': 1, 'host': {}}], 1008), ([dict(hello, host={'uuid': 'v'}), {'t': 'observed', 'containers': [{'state': 'odd'}]}], 1002))
+        for i, (messages, code) in enumerate(cases):      # a host that was cut off has to wait: each is another
+            ws = Host(self.s, i + 1).connect()
             for m in messages:
                 ws.send(m)
             while ws.receive():
