@@ -46,6 +46,8 @@ struct core {
         VEC(struct timer_entry) timers; /* binary heap by due_ms */
         struct map timer_due;           /* key -> due_ms + 1 of the entry that counts */
         struct map progress;            /* key -> struct text *: what a run says of itself */
+        struct map selectors;           /* selected.c: service id -> non-NULL: it has a selectorContainer */
+        bool selectors_read;
         struct smap waiting;            /* event id (run->event->s) -> key + 1 */
 
         struct map blob_ids;            /* struct text * -> blob id: rows that exist or are on their way; holds a reference */

@@ -47,6 +47,7 @@ struct core *core_free(struct core *c) {
         map_done(&c->timer_due);
         map_foreach(&c->progress, s)
                 text_unref(s->value);
+        map_done(&c->selectors);
         map_done(&c->progress);
         smap_done(&c->waiting);
         map_foreach(&c->blob_ids, s)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/place.h"
 #include "model/launch.h"
+#include "selected.h"
 #include "settings.h"
 
 #include <stdio.h>
@@ -393,6 +394,8 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
                 service_trigger(c, service);
                 health_changed(c, service);
         }
+        if (now == S_running)
+                selected_instance(c, i);
         if (now == S_running || now == S_stopped || now == S_error || now == S_removed)
                 wake_dependants(c, i);
         if (old == S_running && (now == S_stopping || now == S_restarting)) {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "engine/plan.h"
 #include "model/launch.h"
+#include "selected.h"
 
 #include <stdio.h>
 
@@ -250,6 +251,7 @@ static enum step reconcile(struct core *c, struct record *s, struct run *run) {
 
 enum step service_create(struct core *c, struct record *s, struct run *run, struct step_ctx *ctx) {
         (void) run;
+        selected_by_service(c, s, false);
         update_health(c, s);
         if (!record_bool(s, F_startOnCreate))
                 return STEP_DONE;
@@ -288,6 +290,8 @@ enum step service_update(struct core *c, struct record *s, struct run *run, stru
         if (run->step == 0) {
                 bool asked = run->data && json_has(text_json(run->data), "old");        /* by a PUT; else something changed by itself */
                 service_log(c, s, NULL, LOG_OF_SERVICE, asked ? "service.update" : "service.trigger", asked ? "Updating service" : "Re-evaluating state");
+                if (asked)
+                        selected_by_service(c, s, false);
                 run->step = 1;
         }
         if (s->state == S_updating_inactive) {
@@ -320,6 +324,7 @@ enum step service_deactivate(struct core *c, struct record *s, struct run *run, 
 enum step service_remove(struct core *c, struct record *s, struct run *run, struct step_ctx *ctx) {
         if (run->step == 0) {
                 service_log(c, s, NULL, LOG_OF_SERVICE, "service.remove", "Removing service");
+                selected_by_service(c, s, true);
                 run->step = 1;
         }
         (void) ctx;

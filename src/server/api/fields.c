@@ -97,9 +97,29 @@ static void write_ids(struct api_req *req, struct jw *w, const struct records *l
         jw_end(w);
 }
 
+static bool is_selected(const struct record *i, int64_t service) {
+        struct json_object *by = record_json(i, F_selectedByIds);
+        for (size_t k = 0; by && k < json_object_array_length(by); k++)
+                if (json_object_get_int64(json_object_array_get_idx(by, k)) == service)
+                        return true;
+        return false;
+}
+
 static void service_instance_ids(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
         api_saw(req, world_table_seq(api_world(req), T_instance));
-        write_ids(req, w, world_by_int(api_world(req), T_instance, F_serviceId, r->id), T_instance);
+        const struct records *own = world_by_int(api_world(req), T_instance, F_serviceId, r->id), *all = world_of_account(api_world(req), T_instance, r->account_id);
+        if (!record_has(r, F_selectorContainer)) {
+                write_ids(req, w, own, T_instance);
+                return;
+        }
+        struct records both = { 0 };            /* and those that its selector takes in */
+        for (size_t i = 0; i < own->n; i++)
+                vec_push(&both, own->v[i]);
+        for (size_t i = 0; i < all->n; i++)
+                if (is_selected(all->v[i], r->id))
+                        vec_push(&both, all->v[i]);
+        write_ids(req, w, &both, T_instance);
+        vec_done(&both);
 }
 static void host_instance_ids(struct api_req *req, const struct record *r, const struct field_def *f, struct jw *w) {
         write_ids(req, w, world_by_int(api_world(req), T_instance, F_hostId, r->id), T_instance);
@@ -114,6 +134,9 @@ static void instance_service_ids(struct api_req *req, const struct record *r, co
         jw_begin_array(w);
         if (record_int(r, F_serviceId))
                 jw_string(w, id_format(req->version, T_service, record_int(r, F_serviceId), id));
+        struct json_object *selected = record_json(r, F_selectedByIds);
+        for (size_t i = 0; selected && i < json_object_array_length(selected); i++)
+                jw_string(w, id_format(req->version, T_service, json_object_get_int64(json_object_array_get_idx(selected, i)), id));
         jw_end(w);
 }
 

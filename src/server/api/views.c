@@ -43,13 +43,21 @@ static bool is_gone(const struct record *r) { return r->removed_ms || r->state =
 /* ---- of containers and hosts ---- */
 static void expose_maps(struct maker *m) {
         int64_t service = record_int(m->src, F_serviceId);
-        struct record *r = service ? row(m, S_active) : NULL;
-        if (!r)
-                return;
-        record_put(r, F_serviceId, value_int(service));
-        record_put(r, F_instanceId, value_int(m->src->id));
-        record_put(r, F_managed, value_bool(true));
+        struct json_object *selected = record_json(m->src, F_selectedByIds);
+        size_t n = selected ? json_object_array_length(selected) : 0;
+        m->next = service ? 0 : 1;              /* the first id is that of its own service */
+        for (size_t k = service ? 0 : 1; k <= n; k++) {
+                struct record *r = row(m, S_active);
+                if (!r)
+                        return;
+                record_put(r, F_serviceId, value_int(k == 0 ? service : json_object_get_int64(json_object_array_get_idx(selected, k - 1))));
+                record_put(r, F_instanceId, value_int(m->src->id));
+                record_put(r, F_managed, value_bool(k == 0));
+        }
 }
+
+/* Rows of one service: its own containers', and those that its selector takes in. */
+static void of_service(struct api_req *req, const struct view *v, int64_t service, struct record_list *ret);
 
 static void host_maps(struct maker *m) {
         int64_t host = record_int(m->src, F_hostId);
@@ -153,7 +161,7 @@ static void instance_label_rows(struct maker *m) {
 static void host_label_rows(struct maker *m) { labels_from(m, record_json(m->src, F_labels), "host"); }
 
 static const struct view views[] = {
-        { T_serviceExposeMap, T_instance, 0, 1, 1, expose_maps },
+        { T_serviceExposeMap, T_instance, 0, 1, 64, expose_maps },
         { T_instanceHostMap, T_instance, 0, 1, 1, host_maps },
         { T_port, T_instance, 0, 1, 1024, ports },
         { T_ipAddress, T_instance, ADDRESS_OF_INSTANCE, ADDRESS_SOURCES, 1, instance_addresses },
@@ -269,6 +277,20 @@ static void make_all(struct api_req *req, const struct view *v, const struct rec
                 make(req, v, l->v[i], ret);
 }
 
+static void of_service(struct api_req *req, const struct view *v, int64_t service, struct record_list *ret) {
+        const struct record *s = world_get(api_world(req), T_service, service);
+        size_t from = ret->n, kept = ret->n;
+        make_all(req, v, world_by_int(api_world(req), T_instance, F_serviceId, service), ret);
+        const struct records *l = s && record_has(s, F_selectorContainer) ? world_of_account(api_world(req), T_instance, s->account_id) : NULL;
+        for (size_t i = 0; l && i < l->n; i++)
+                if (record_has(l->v[i], F_selectedByIds) && record_int(l->v[i], F_serviceId) != service)
+                        make(req, v, l->v[i], ret);
+        for (size_t i = from; i < ret->n; i++)
+                if (v->type != T_serviceExposeMap || record_int(ret->v[i], F_serviceId) == service)
+                        ret->v[kept++] = ret->v[i];
+        ret->n = kept;
+}
+
 void view_rows_of(struct api_req *req, enum type_id table, const struct record *src, struct record_list *ret) {
         for (size_t i = 0; i < ARRAY_LEN(views); i++) {
                 if (views[i].type != table || views[i].source != (enum type_id) src->type)
@@ -306,7 +328,9 @@ void view_list(struct api_req *req, enum type_id table, enum field_id by, int64_
                         struct record *src = world_get(w, v->source, value);
                         if (src)
                                 make(req, v, src, ret);
-                } else if ((by == F_hostId || by == F_serviceId) && v->source == T_instance) {
+                } else if (by == F_serviceId && v->source == T_instance) {
+                        of_service(req, v, value, ret);
+                } else if (by == F_hostId && v->source == T_instance) {
                         make_all(req, v, world_by_int(w, T_instance, by, value), ret);
                 } else if (by == F_accountId) {
                         make_all(req, v, world_of_account(w, v->source, value), ret);
