@@ -84,7 +84,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.server = FakeServer(project=f'env-{self.id().rsplit(".", 1)[1]}')
         self.state_dir = os.path.join(self.engine.dir, 'state-' + self.id().rsplit('.', 1)[1])
-        self.agent = Agent(self.server, self.state_dir, self.socket)
+        self.agent = Agent(self.server, self.state_dir, self.socket, DROVER_ORPHAN_GRACE_S='1')
         self.addCleanup(self.clean)
         self.server.connected()
 

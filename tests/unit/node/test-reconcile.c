@@ -14,6 +14,8 @@ static const struct row {
         enum seen_state state;
         int64_t started_ms;
         bool server, alone, lost;
+        bool foreign;
+        uint64_t done;
         enum step step;
         enum told told;
 } rows[] = {
@@ -59,12 +61,22 @@ static const struct row {
         /* rule 7: without the server */
         { "new without the server: not created", WANT_RUNNING, .alone = true, .state = SEEN_MISSING, .step = STEP_NONE, .told = TOLD_ABSENT },
         { "created, not started, without the server: start", WANT_RUNNING, .made = G, .state = SEEN_CREATED, .step = STEP_START, .told = TOLD_CREATING },
+        /* rule 6: foreign ones; an order is carried out once */
+        { "foreign, missing: never made", WANT_RUNNING, .foreign = true, .state = SEEN_MISSING, .server = true, .step = STEP_FORGET, .told = TOLD_ABSENT },
+        { "foreign, missing without the server: never made", WANT_RUNNING, .foreign = true, .made = G, .started = G, .alone = true, .state = SEEN_MISSING, .step = STEP_FORGET, .told = TOLD_ABSENT },
+        { "foreign, shall run, stopped: start", WANT_RUNNING, .foreign = true, .state = SEEN_STOPPED, .started_ms = 5, .server = true, .step = STEP_START, .told = TOLD_CREATING },
+        { "foreign, was started and ended: only told", WANT_RUNNING, .foreign = true, .done = G, .started = G, .state = SEEN_STOPPED, .started_ms = 5, .server = true, .step = STEP_NONE, .told = TOLD_STOPPED },
+        { "foreign, the engine went down: not started again", WANT_RUNNING, .foreign = true, .done = G, .started = G, .seen_engine = E2, .state = SEEN_STOPPED, .started_ms = 5, .server = true, .step = STEP_NONE, .told = TOLD_STOPPED },
+        { "foreign, shall stop, runs: stop", WANT_STOPPED, .foreign = true, .done = G - 1, .state = SEEN_RUNNING, .server = true, .step = STEP_STOP, .told = TOLD_RUNNING },
+        { "foreign, was stopped and started by somebody: only told", WANT_STOPPED, .foreign = true, .done = G, .state = SEEN_RUNNING, .server = true, .step = STEP_NONE, .told = TOLD_RUNNING },
+        { "foreign, stopping failed: what is, is told", WANT_STOPPED, .foreign = true, .failed = G, .state = SEEN_RUNNING, .server = true, .step = STEP_NONE, .told = TOLD_RUNNING },
+        { "foreign, shall be gone, runs: remove", WANT_ABSENT, .foreign = true, .state = SEEN_RUNNING, .server = true, .step = STEP_REMOVE, .told = TOLD_RUNNING },
         { "shall be gone, without the server: remove", WANT_ABSENT, .state = SEEN_STOPPED, .step = STEP_REMOVE, .told = TOLD_STOPPED },
 };
 
 static struct decision decide(const struct row *r) {
         struct record rec = { .gen = G, .want = r->want, .start_once = r->once, .made_gen = r->made, .intent_gen = r->intent, .intent_prev_ms = r->prev_ms,
-                              .intent_engine = r->intent ? E : 0, .started_gen = r->started, .ended_gen = r->ended, .failed_gen = r->failed, .seen_engine = r->seen_engine };
+                              .foreign = r->foreign, .done_gen = r->done, .intent_engine = r->intent ? E : 0, .started_gen = r->started, .ended_gen = r->ended, .failed_gen = r->failed, .seen_engine = r->seen_engine };
         struct seen seen = { r->state, r->started_ms };
         struct situation now = { .engine = E, .server = r->server, .alone = r->alone, .engine_data_lost = r->lost };
         return reconcile(&rec, &seen, &now);
