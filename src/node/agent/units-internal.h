@@ -1,4 +1,4 @@
-/* units-internal.h: what units.c (table, queue, looking, deciding) and units_steps.c (doing one step) share. */
+/* units-internal.h: what units.c (table, queue, looking, deciding), units_steps.c (doing one step) and units_orphans.c share. */
 #pragma once
 #include "node/agent/units.h"
 
@@ -10,6 +10,7 @@ struct unit {
         char *key;                      /* uuid, or Docker id of a foreign container */
         char id[DOCKER_ID_CHARS + 1];   /* Docker id last known; "" when there is none */
         bool foreign;
+        bool released;                  /* was a foreign one's order, which is over: it is told as foreign, and nothing of this */
         bool inspected;                 /* foreign: its inspect document was told in this session */
         bool running;                   /* as of the last look */
         bool wake;                      /* look again when the work at hand is done */
@@ -75,5 +76,8 @@ void op_call(struct op *op, const char *method, const char *path, const char *bo
 void op_wait(struct op *op, uint64_t ms);               /* then look */
 void op_tell(struct op *op, enum told told, const char *progress);      /* a report without a container */
 void units_save_later(struct units *u);
+/* units_orphans.c: containers of this environment that nobody desires (agent.md 18). */
+bool orphans_due(struct units *u, const char *id);      /* seen again; true: its grace is over */
+void orphans_look(void *units);                         /* timer: a survey when one is due */
 struct unit *units_find_uuid(const struct units *u, const char *uuid);
 struct entry *unit_entry(const struct units *u, const struct unit *unit);

@@ -1,7 +1,6 @@
 #include "units-internal.h"
 
 #include "base/log.h"
-#include "base/times.h"
 #include "net/http.h"
 
 #include <inttypes.h>
@@ -258,10 +257,19 @@ static enum seen_state seen_of(enum docker_state s) {
         }
 }
 
+static void forget_report(struct unit *unit) {
+        free(dr_take(unit->report));
+        unit->id[0] = 0;
+}
+
 static void settle(struct op *op, enum told told, const struct docker_container *c) {
         struct units *u = op->units;
         struct unit *unit = op->unit;
         struct entry *e = unit_entry(u, unit);
+        if (unit->released) {
+                forget_report(unit);
+                return op_end(op, false);
+        }
         unit->obeyed = op->gen;
         unit->survey = u->survey;
         tell(u, unit, &(struct report) { .uuid = unit->key, .gen = op->gen, .told = told, .c = c, .error = told == TOLD_FAILED && e ? e->error : NULL,
@@ -410,6 +418,10 @@ void op_look(struct op *op) {
         op->step = STEP_NONE;
         op->looks++;
         unit->wake = false;
+        if (unit->released) {                           /* it waited for its turn */
+                forget_report(unit);
+                return op_end(op, false);
+        }
         if (!*unit->id && e && e->docker_id)
                 snprintf(unit->id, sizeof unit->id, "%s", e->docker_id);
         if (!*unit->id && !unit->foreign)
@@ -467,48 +479,7 @@ static void wake_all(struct units *u) {
                 unit_wake(u, slot->value);
 }
 
-/* A container of our environment that the snapshot does not have: to be removed (protocol, `desired`), but not at once: the snapshot may be
- * that of a server which was restored from a copy. True: its grace is over. */
-static bool orphan_is_due(struct units *u, const char *id) {
-        uint64_t now = time_mono_ms(), grace = u->cfg.orphan_grace_ms;
-        for (size_t i = 0; i < u->orphans.n; i++) {
-                struct orphan *o = &u->orphans.v[i];
-                if (!str_eq(o->id, id))
-                        continue;
-                o->survey = u->survey;
-                if (now < o->since_ms + grace)
-                        return false;
-                vec_remove_at(&u->orphans, i);
-                return true;
-        }
-        if (!grace)
-                return true;
-        struct orphan o = { .since_ms = now, .survey = u->survey };
-        snprintf(o.id, sizeof o.id, "%s", id);
-        vec_push(&u->orphans, o);
-        log_warning("a container of this environment is not desired; it is removed unless that changes", "container", id, NULL);
-        if (!timer_is_running(u->orphan))
-                timer_start(u->orphan, grace + 1);
-        return false;
-}
-
-/* The next survey looks who is due; who went by itself is forgotten. */
-static void on_orphan(void *arg) {
-        struct units *u = arg;
-        uint64_t now = time_mono_ms(), next = UINT64_MAX;
-        for (size_t i = u->orphans.n; i-- > 0;) {
-                struct orphan *o = &u->orphans.v[i];
-                if (o->survey < u->listed)
-                        vec_remove_at(&u->orphans, i);
-                else
-                        next = MIN(next, o->since_ms + u->cfg.orphan_grace_ms);
-        }
-        if (next <= now)
-                units_survey(u);
-        if (u->orphans.n)
-                timer_start(u->orphan, next > now ? next - now + 1 : u->cfg.orphan_grace_ms);
-}
-
+/* A container of our environment that the snapshot does not have, and its grace is over: to be removed. */
 static void adopt_orphan(struct units *u, const char *uuid) {
         struct entry *e = state_entry_add(u->cfg.state, uuid);
         if (!e)
@@ -536,7 +507,7 @@ static void survey_entry(struct units *u, json_object *o) {
         if (!known && *uuid && *env) {
                 if (!s->rev)
                         return;                         /* ours, but what is desired is not known yet */
-                if (!orphan_is_due(u, id))
+                if (!orphans_due(u, id))
                         return;
                 adopt_orphan(u, uuid);
                 known = true;
@@ -611,11 +582,11 @@ static void let_go(struct units *u) {
         bool any = false;
         smap_foreach(&u->by_key, slot) {
                 struct unit *unit = slot->value;
-                if (unit->foreign || !*unit->id || unit->op || unit_entry(u, unit))
+                if (unit->foreign || !*unit->id || unit_entry(u, unit))
                         continue;
-                free(dr_take(unit->report));
-                unit->id[0] = 0;
-                any = true;
+                unit->released = any = true;
+                if (!unit->op)
+                        forget_report(unit);
         }
         if (any)
                 flush_later(u);
@@ -626,6 +597,7 @@ void units_desired_changed(struct units *u) {
         for (size_t i = 0; i < u->cfg.state->entries.n; i++) {
                 struct entry *e = u->cfg.state->entries.v[i];
                 struct unit *unit = unit_get(u, e->uuid), *foreign = e->docker_id ? smap_get(&u->by_key, e->docker_id) : NULL;
+                unit->released = false;
                 if (foreign && foreign != unit && !foreign->op && !foreign->queued) {   /* it is the server's now */
                         smap_del(&u->by_key, foreign->key);
                         unit_free(foreign);
@@ -678,7 +650,7 @@ struct units *units_new(const struct units_config *cfg) {
         u->flush = timer_new(cfg->loop, flush_now, u);
         u->retry = timer_new(cfg->loop, retry_now, u);
         u->alone = timer_new(cfg->loop, on_alone, u);
-        u->orphan = timer_new(cfg->loop, on_orphan, u);
+        u->orphan = timer_new(cfg->loop, orphans_look, u);
         timer_start(u->alone, ALONE_MS);
         return u;
 }
