@@ -112,6 +112,22 @@ class CommandLine(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (7, 'args: ps -a\nhost: unix:\n'))
         self.assertEqual([f for f in os.listdir(tempfile.gettempdir()) if f.startswith('drover-docker-') and os.listdir(tempfile.gettempdir() + '/' + f) == []], [])
 
+    def test_a_container_becomes_a_service(self):
+        env = self.server.admin('/v2-beta/projects/1a5')
+        c = env.post('/containers', {'name': 'by-hand', 'imageUuid': 'docker:nginx', 'command': ['a', 'b'], 'environment': {'K': 'V'}, 'ports': ['9090:90'],
+                                     'labels': {'team': 'blue'}})
+        env.wait('/containers/' + c['id'], 'running')
+        self.drover('stacks', 'create', '--empty', 'converted')
+        made = self.drover('convert', '--replace', '--scale', '2', '--wait-state', 'healthy', 'by-hand', 'converted/mine').strip()
+        s = env.get('/services/' + made)
+        lc = s['launchConfig']
+        self.assertEqual((s['name'], s['scale'], lc['imageUuid'], lc['command'], lc['environment'], lc['ports'], lc['labels']['team']),
+                         ('mine', 2, 'docker:nginx', ['a', 'b'], {'K': 'V'}, ['9090:90/tcp'], 'blue'))
+        self.assertEqual(env.get('/containers/' + c['id'])['state'], 'removed')
+        self.drover('rm', '-w', '--type', 'stack', 'converted')
+        self.assertIn('names no stack', self.call('convert', 'by-hand', 'mine').stderr)
+        self.assertIn('belongs to a service', self.call('convert', 'web-front-1', 'web/again').stderr)
+
     def test_secrets(self):
         made = self.drover('secrets', 'create', '--description', 'of the database', 'pw', '-', text='s3cret').strip()
         listing = self.drover('secrets')
