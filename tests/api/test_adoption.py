@@ -303,5 +303,32 @@ class Leaving(client.Case):
         self.assertEqual((host.asked, host.foreign[cid]['state']), ([], 'running'))
 
 
+class Many(client.Case):
+    def test_so_many_a_minute(self):
+        host = Host(self.server, self.server.admin(), 'many')
+        self.addCleanup(host.close)
+        root = self.server.admin()
+
+        def natives():
+            return sorted(c['name'] for c in self.admin.get(self.p + '/containers').rows if c['nativeContainer'] and c['state'] == 'running')
+
+        def until(names):
+            end = time.monotonic() + client.WAIT_S
+            while natives() != names:
+                self.assertLess(time.monotonic(), end, repr(natives()))
+                threading.Event().wait(0.05)
+        self.check(root.put('/settings/container.event.max.size', {'value': '2'}), 200)
+        for n in range(4):
+            host.run_one(1 + n, 'many%d' % n)
+        until(['many0', 'many1'])
+        self.assertIn('too many containers to adopt at once', self.server.log())
+        self.check(root.put('/settings/container.event.max.size', {'value': '150'}), 200)
+        host.report(True)                       # as every minute
+        until(['many0', 'many1', 'many2', 'many3'])
+        del host.foreign[docker_id(2)]          # gone without a word
+        host.report(True)
+        until(['many0', 'many2', 'many3'])
+
+
 if __name__ == '__main__':
     client.main()

@@ -56,6 +56,20 @@ class Simulator(unittest.TestCase):
         self.assertEqual(a.status, 201, repr(a))
         return a
 
+    def test_a_container_that_nobody_asked_for_is_adopted(self):
+        host = self.hosts(self.agent())[0]
+        self.settled(self.container(host, name='simCreateAnother_stranger'))
+        self.ping()
+
+        def look():
+            return [c for c in self.env.get('/containers?hostId=%s' % host['id']).rows if c['nativeContainer'] and c['state'] == 'running']
+        c = self.until('its adoption', look)[0]
+        self.assertEqual((c['externalId'], c['imageUuid']), ('stranger', 'sim:foo'))
+        self.assertEqual(self.env.post('/containers/%s/?action=stop' % c['id'], {}).status, 202)
+        self.env.wait('/containers/' + c['id'], 'stopped')
+        self.assertEqual(self.env.delete('/containers/' + c['id']).status, 200)
+        self.env.wait('/containers/' + c['id'], 'removed')
+
     def settled(self, c):
         def look():
             a = self.env.get('/containers/' + c['id'])
