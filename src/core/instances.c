@@ -407,6 +407,8 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
         if (now == S_removed) {
                 agent_instance_gone(c, i);
                 volumes_instance_gone(c, i);
+                for (const struct records *l; (l = world_by_int(c->world, T_instanceLink, F_instanceId, i->id))->n;)
+                        core_delete(c, l->v[l->n - 1]);
                 struct record *h = host ? world_get(c->world, T_host, host) : NULL;
                 if (h && h->run)
                         core_wake(c, h);

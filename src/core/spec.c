@@ -139,12 +139,17 @@ static void link_env(struct core *c, struct json_object *env, const char *link, 
 static int64_t id_of(struct json_object *v) { return json_object_is_type(v, json_type_int) ? json_object_get_int64(v) : 0; }
 
 static void links(struct core *c, const struct record *i, struct json_object *spec) {
-        struct json_object *all = launch_json(i, "instanceLinks");
-        if (!json_object_is_type(all, json_type_object) || json_object_object_length(all) == 0)
+        const struct records *rows = world_by_int(c->world, T_instanceLink, F_instanceId, i->id);      /* of standalone containers: they may be changed */
+        struct json_object *all = rows->n ? NULL : launch_json(i, "instanceLinks");
+        if (!rows->n && (!json_object_is_type(all, json_type_object) || json_object_object_length(all) == 0))
                 return;
         struct json_object *env = json_object_new_object(), *own = json_get_object(spec, "environment");
-        json_object_object_foreach(all, link, target)
-                link_env(c, env, link, id_of(target));
+        for (size_t k = 0; k < rows->n; k++)
+                link_env(c, env, str_or(record_str(rows->v[k], F_linkName), ""), record_int(rows->v[k], F_targetInstanceId));
+        if (all) {
+                json_object_object_foreach(all, link, target)
+                        link_env(c, env, link, id_of(target));
+        }
         if (own) {                              /* the user's values win */
                 json_object_object_foreach(own, key, v)
                         json_set(env, key, json_copy(v));

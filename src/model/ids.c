@@ -13,7 +13,19 @@ static const char *prefix_of(enum api_version v, enum type_id type) {
         return d ? d->prefix : NULL;
 }
 
+static _Thread_local bool plain_output;
+
+bool id_set_plain(bool on) {
+        bool was = plain_output;
+        plain_output = on;
+        return was;
+}
+
 const char *id_format(enum api_version v, enum type_id type, int64_t n, char buf[ID_TEXT_MAX]) {
+        if (plain_output) {
+                snprintf(buf, ID_TEXT_MAX, "%lld", (long long) n);
+                return buf;
+        }
         const char *prefix = prefix_of(v, type);
         buf[0] = 0;
         if (prefix)

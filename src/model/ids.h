@@ -9,6 +9,9 @@ enum { ID_TEXT_MAX = 40 };      /* prefix, 19 digits, NUL: with room */
 /* "1" prefix n: "1i5". In v1 T_stack and T_environment give "1e5". Types of no version give an empty string. */
 const char *id_format(enum api_version v, enum type_id type, int64_t n, char buf[ID_TEXT_MAX]);
 
+/* From now on this thread's id_format() gives plain numbers (_plainId), or no more; returns how it was. Around the writing of one resource. */
+bool id_set_plain(bool on);
+
 /* The form of an id that need not be a number: digits as id_format(), others as "1i!name"; the types with plain ids
  * (settings, typeDocumentation, schema, apiVersion) as they are. */
 void id_format_name(enum api_version v, enum type_id type, const char *name, struct sbuf *ret);

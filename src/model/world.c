@@ -9,7 +9,7 @@ static const struct { enum type_id table; enum field_id field; } pairs[] = {
         { T_host, F_agentId }, { T_host, F_physicalHostId }, { T_host, F_reportedUuid },
         { T_credential, F_publicValue }, { T_projectMember, F_projectId }, { T_projectMember, F_externalId },
         { T_genericObject, F_key }, { T_agent, F_accountId }, { T_agent, F_registerKey },
-        { T_account, F_externalId }, { T_account, F_agentId }, { T_stack, F_name }, { T_volume, F_hostId }, { T_volume, F_externalId }, { T_setting, F_name },
+        { T_account, F_externalId }, { T_account, F_agentId }, { T_stack, F_name }, { T_volume, F_hostId }, { T_volume, F_externalId }, { T_instanceLink, F_instanceId }, { T_instanceLink, F_targetInstanceId }, { T_setting, F_name },
         { T_token, F_tokenHash },
 };
 enum { PAIRS = ARRAY_LEN(pairs) };

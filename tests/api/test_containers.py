@@ -147,6 +147,26 @@ class Containers(client.Case):
         self.admin.wait(self.p + '/containers/' + c['id'], 'stopped')
         self.end(c, base)
 
+    def test_links_are_rows_that_can_be_turned(self):
+        db, other = self.make('db'), self.make('db2')
+        web = self.make('web', instanceLinks={'sql': db['id']})
+        rows = self.get('containers', web, '/instancelinks').rows
+        self.assertEqual([(r['linkName'], r['instanceId'], r['targetInstanceId']) for r in rows], [('sql', web['id'], db['id'])])
+        self.admin.wait(self.p + '/instancelinks/' + rows[0]['id'], 'active')
+        self.assertEqual([r['id'] for r in self.get('containers', db, '/targetinstancelinks').rows], [rows[0]['id']])
+        self.check(self.admin.put(self.p + '/instancelinks/' + rows[0]['id'], {'targetInstanceId': other['id']}), 200)
+        self.assertEqual(self.admin.wait(self.p + '/instancelinks/' + rows[0]['id'], 'active')['targetInstanceId'], other['id'])
+        self.check(self.admin.put(self.p + '/instancelinks/' + rows[0]['id'], {'targetInstanceId': '1i999'}), 422, 'InvalidReference', 'targetInstanceId')
+        self.check(self.admin.post('%s/containers/%s/?action=stop' % (self.p, web['id']), {'remove': True, 'timeout': 0}), 202)
+        self.until('the link goes', lambda: self.admin.get(self.p + '/instancelinks/' + rows[0]['id']).status == 404)
+
+    def test_plain_ids_for_those_who_may(self):
+        c = self.make('plain')
+        a = self.admin.get('/containers/%s?_plainId=true' % c['id'][2:])
+        self.assertEqual((a.status, a['id'], a['accountId'], a['hostId']), (200, c['id'][2:], '5', c['hostId'][2:]))
+        self.assertEqual(self.admin.get('/containers/%s' % c['id'][2:]).status, 404)
+        self.assertEqual(self.admin.get('/containers/%s' % c['id'])['id'], c['id'])
+
     def test_a_removed_one_can_be_read_but_is_not_listed(self):
         c = self.make('removed')
         self.check(self.act(c, 'purge'), 422, 'ActionNotAvailable')

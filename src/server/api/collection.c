@@ -33,7 +33,7 @@ struct listing {
 /* Pairs that world.c indexes and filters may use. */
 static const struct { enum type_id table; enum field_id field; } indexed[] = {
         { T_instance, F_hostId }, { T_instance, F_serviceId }, { T_instance, F_stackId }, { T_service, F_stackId },
-        { T_host, F_agentId }, { T_host, F_physicalHostId }, { T_volume, F_hostId },
+        { T_host, F_agentId }, { T_host, F_physicalHostId }, { T_volume, F_hostId }, { T_instanceLink, F_instanceId }, { T_instanceLink, F_targetInstanceId },
         { T_serviceConsumeMap, F_serviceId }, { T_serviceConsumeMap, F_consumedServiceId }, { T_projectMember, F_projectId },
 };
 

@@ -225,6 +225,7 @@ bool encode_record(struct api_req *req, struct jw *w, const struct record *r,
         if (!def)
                 return false;
         api_saw(req, r->seq);
+        bool was = id_set_plain(req->plain_ids);
         char id[ID_TEXT_MAX];
         const char *self = api_url_record(req, r, def);
         const struct type_def *parent = def->parent == T_NONE ? NULL : type_get(req->version, def->parent);
@@ -243,5 +244,6 @@ bool encode_record(struct api_req *req, struct jw *w, const struct record *r,
         if (extra)
                 extra(req, w, r, arg);
         jw_end(w);
+        (void) id_set_plain(was);
         return true;
 }

@@ -22,6 +22,22 @@ int container_check_image(const char *uuid, struct dr_error *err) {
         return 0;
 }
 
+/* A row for each link, whose target may be changed later. */
+void container_create_links(struct api_req *req, struct record *r, const struct field_values *values) {
+        const struct value *links = field_values_get(values, F_instanceLinks);
+        struct json_object *map = links && links->tag == V_JSON ? text_json(links->t) : NULL;
+        struct core *c = api_core(req);
+        if (!json_object_is_type(map, json_type_object))
+                return;
+        json_object_object_foreach(map, name, target) {
+                struct record *link = core_create(c, T_instanceLink, r->account_id);
+                core_put_str(c, link, F_linkName, name);
+                core_put_int(c, link, F_instanceId, r->id);
+                core_put_int(c, link, F_targetInstanceId, json_object_get_int64(target));
+                (void) core_process_start(c, link, P_instancelink_create, NULL, NULL);          /* allowed: it is new */
+        }
+}
+
 int container_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
         const struct value *image = field_values_get(values, F_imageUuid), *ports = field_values_get(values, F_ports);
         if (!old && (!image || image->tag != V_STR || !*image->t->s))

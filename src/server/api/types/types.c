@@ -8,7 +8,7 @@ static const struct type_hooks rows[] = {
           .on_update = driver_service_update, .on_remove = driver_service_remove, .on_link = service_access_link },
         { .type = T_networkDriverService, .on_validate = service_validate, .on_action = driver_service_action, .on_create = driver_service_create,
           .on_update = driver_service_update, .on_remove = driver_service_remove, .on_link = service_access_link },
-        { .type = T_container, .on_validate = container_validate, .on_remove = container_remove, .on_action = container_action,
+        { .type = T_container, .on_validate = container_validate, .on_create = container_create_links, .on_remove = container_remove, .on_action = container_action,
           .on_link = container_access_link },
         { .type = T_processInstance, .on_action = process_action },
         { .type = T_processDefinition, .on_list = process_definition_list, .on_item = process_definition_item },

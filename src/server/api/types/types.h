@@ -39,6 +39,7 @@ int stack_validate(struct api_req *req, const struct type_def *def, struct field
 int stack_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int service_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int service_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
+void container_create_links(struct api_req *req, struct record *r, const struct field_values *values);
 int container_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int container_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int container_check_image(const char *uuid, struct dr_error *err);      /* InvalidReference, field imageUuid */
