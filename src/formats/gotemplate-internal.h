@@ -10,6 +10,14 @@ static inline void gt_value_done(struct gt_value *v) {
         *v = (struct gt_value) { .missing = true };
 }
 
+/* All n bytes, NULs too, and one behind them. The caller frees. */
+static inline char *gt_copy(const char *p, size_t n) {
+        char *copy = dr_xmalloc(n + 1);
+        memcpy(copy, p, n);
+        copy[n] = '\0';
+        return copy;
+}
+
 struct gt_function {
         const char *name;
         unsigned min_args, max_args;

@@ -315,7 +315,7 @@ static int next_action(struct parser *x, struct gt_list *list, bool *ret_there) 
                 struct gt_node *n = dr_xnew(struct gt_node);
                 n->kind = GT_TEXT;
                 n->len = (size_t) (text_end - text);
-                n->text = dr_xstrndup(text, n->len);
+                n->text = gt_copy(text, n->len);
                 vec_push(list, n);
         }
         x->line += lines;

@@ -337,7 +337,7 @@ static int mapped(const struct gt_value *v, int (*to)(int c), struct gt_value *r
         size_t len;
         if (text(v, &s, &len, err) < 0)
                 return -EINVAL;
-        auto_free char *copy = dr_xstrndup(s, len);
+        auto_free char *copy = gt_copy(s, len);
         for (size_t i = 0; i < len; i++)
                 if ((unsigned char) copy[i] < 0x80)
                         copy[i] = (char) to((unsigned char) copy[i]);
@@ -511,7 +511,7 @@ static void print_verb(const struct verb *v, const struct gt_value *arg, struct 
         case 'q':
                 gt_print(arg, 0, &b);
                 {
-                        auto_free char *plain = dr_xstrndup(sbuf_str(&b), b.len);
+                        auto_free char *plain = gt_copy(sbuf_str(&b), b.len);
                         size_t len = b.len;
                         sbuf_reset(&b);
                         sbuf_json_string(&b, plain, len);

@@ -98,6 +98,16 @@ TEST(mistakes_are_named_with_file_and_line) {
         REFUSES("{{range until 100000}}{{range until 100000}}{{end}}{{end}}", DR_E_INVALID_FORMAT, "steps");
 }
 
+TEST(bytes_that_are_no_text_pass_through) {
+        static const char template[] = "a\0b{{upper \"x\0y\"}}";
+        auto_sbuf struct sbuf b = SBUF(64);
+        struct dr_error err = { 0 };
+        AUTO(gotemplate_free) struct gotemplate *t = NULL;
+        CHECK_OK(gotemplate_parse(template, sizeof template - 1, "t", &t, &err), &err);
+        CHECK_OK(gotemplate_execute(t, NULL, 0, &b, &err), &err);
+        CHECK(b.len == 6 && memcmp(b.data, "a\0bX\0Y", 6) == 0);
+}
+
 TEST(what_listings_want) {
         auto_sbuf struct sbuf b = SBUF(4096);
         struct dr_error err = { 0 };
