@@ -12,7 +12,7 @@ enum { SCRIPT_BYTES_MAX = 1 << 20, PEM_BYTES_MAX = 256 * 1024 };
 
 extern const char join_script[];        /* scripts/join.sh */
 
-struct scripts { struct core *core; struct node_files *files; char *public_dir; const char *api_pem; };
+struct scripts { struct core *core; struct node_files *files; char *public_dir; struct host_tokens *tokens; };
 
 /* Values go into single- or double-quoted shell words: what could end one is left out. Tokens, versions and URLs have none. */
 static void add_word(struct sbuf *out, const char *s) {
@@ -122,7 +122,8 @@ static void on_scripts(void *arg, struct api_req *req) {
                 api_fail_code(req, DR_E_METHOD, NULL);
         } else if (certificate) {
                 size_t n = 0;
-                auto_free char *pem = str_eq(name, "api.crt") ? dr_xstrdup(s->api_pem) : read_file(s->public_dir, "ca.pem", &n);
+                auto_free char *pem = str_eq(name, "api.crt") ? dr_xstrdup(host_tokens_public_pem(s->tokens)) : read_file(s->public_dir, "ca.pem", &n);
+                req->wrote = true;              /* a key that was made for this is stored before it is told */
                 if (pem && !n)
                         n = strlen(pem);
                 if (!pem) {
@@ -140,9 +141,9 @@ static void on_scripts(void *arg, struct api_req *req) {
         }
 }
 
-struct scripts *scripts_new(struct core *c, struct api *api, struct node_files *files, const char *data_dir, const char *api_pem) {
+struct scripts *scripts_new(struct core *c, struct api *api, struct node_files *files, const char *data_dir, struct host_tokens *tokens) {
         struct scripts *s = dr_xnew(struct scripts);
-        *s = (struct scripts) { .core = c, .files = files, .public_dir = dr_xasprintf("%s/public", data_dir), .api_pem = api_pem };
+        *s = (struct scripts) { .core = c, .files = files, .public_dir = dr_xasprintf("%s/public", data_dir), .tokens = tokens };
         api_add_special(api, "scripts", true, on_scripts, s);
         return s;
 }

@@ -7,8 +7,9 @@
  *   scripts/ca.pem, ca.crt   file ca.pem of the data folder's "public" folder, if it is there */
 #pragma once
 #include "api/api.h"
+#include "auth/host_token.h"
 #include "node_files.h"
 
 struct scripts;
-struct scripts *scripts_new(struct core *c, struct api *api, struct node_files *files, const char *data_dir, const char *api_pem);  /* borrowed; serves below api */
+struct scripts *scripts_new(struct core *c, struct api *api, struct node_files *files, const char *data_dir, struct host_tokens *tokens);  /* borrowed; serves below api */
 struct scripts *scripts_free(struct scripts *s);        /* NULL is fine; returns NULL */

@@ -245,7 +245,7 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
                                 .ca_pem = server_tls_ca_pem(s->tls) };
         s->api = api_new(&api);
         s->node_files = node_files_new(conf->node_dir);
-        s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir, host_tokens_public_pem(s->host_tokens));
+        s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir, s->host_tokens);
         s->sessions = host_sessions_new(s->loop, s->core, s->node_files);
         r = streams_new(s->loop, s->core, s->host_tokens, &s->streams, err);
         if (r < 0)

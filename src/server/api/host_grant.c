@@ -55,6 +55,7 @@ int host_grant_make(struct api_req *req, const struct host_grant *g, const char 
         int r = check_mode(req, err);
         if (g->host)
                 json_set_str(claims, "hostUuid", record_str(g->host, F_reportedUuid));
+        req->wrote = true;                      /* the first one makes the key */
         if (r == 0)
                 r = host_token_make(req->api->conf.host_tokens, claims, g->life_s, &token, err);
         if (r < 0)

@@ -54,14 +54,19 @@ int host_tokens_new(struct core *c, struct host_tokens **ret, struct dr_error *e
         struct record *rec = key_record(c);
         int r = rec ? load(t, rec, err) : -ENOENT;
         if (rec && r < 0)               /* tokens live for minutes: a new key costs nobody much */
-                log_warning("a new key of host tokens is made", "reason", err->message, NULL);
-        if (r < 0)
-                r = make(t, rec, err);
-        if (r < 0)
-                return r;
-        t->public_pem = rsa_key_public_pem(t->key);
+                log_warning("a new key of host tokens will be made", "reason", err->message, NULL);
+        if (r == 0)
+                t->public_pem = rsa_key_public_pem(t->key);
         *ret = dr_take(t);
         return 0;
+}
+
+/* The key, made when it is first needed: that takes longer than all else of a server's first start. */
+static int ensure(struct host_tokens *t, struct dr_error *err) {
+        int r = t->key ? 0 : make(t, key_record(t->core), err);
+        if (r == 0 && !t->public_pem)
+                t->public_pem = rsa_key_public_pem(t->key);
+        return r;
 }
 
 struct host_tokens *host_tokens_free(struct host_tokens *t) {
@@ -73,9 +78,17 @@ struct host_tokens *host_tokens_free(struct host_tokens *t) {
         return NULL;
 }
 
-const char *host_tokens_public_pem(const struct host_tokens *t) { return t->public_pem; }
+const char *host_tokens_public_pem(struct host_tokens *t) {
+        struct dr_error err;
+        if (ensure(t, &err) < 0)
+                log_error("the key of host tokens cannot be made", "reason", err.message, NULL);
+        return str_or(t->public_pem, "");
+}
 
 int host_token_make(struct host_tokens *t, const struct json_object *claims, int64_t life_s, char **ret, struct dr_error *err) {
+        int r = ensure(t, err);
+        if (r < 0)
+                return r;
         int64_t now_s = core_wall_ms(t->core) / 1000, life = life_s ? life_s : setting_int(t->core, "jwt.default.expiration.seconds");
         AUTO(json_free) struct json_object *all = json_copy(claims);
         json_set_str(all, "iss", ISSUER);
@@ -88,6 +101,8 @@ int host_token_make(struct host_tokens *t, const struct json_object *claims, int
 
 int host_token_read(struct host_tokens *t, const char *text, size_t len, struct json_object **ret, struct dr_error *err) {
         AUTO(json_free) struct json_object *o = NULL;
+        if (!t->key)
+                return dr_fail(err, DR_E_UNAUTHORIZED, NULL, "the token is not valid: none was given out yet");
         int r = jwt_read(t->key, text, len, &o, err);
         if (r < 0)
                 return r;
