@@ -72,7 +72,7 @@ static int equal(const struct gt_value *x, const struct gt_value *y, bool *ret, 
 
 static int fn_eq(ARGS) {
         for (size_t i = 1; i < n; i++) {
-                bool same;
+                bool same = false;
                 if (equal(&a[0], &a[i], &same, err) < 0)
                         return -EINVAL;
                 if (same)
@@ -100,7 +100,7 @@ static int order(const struct gt_value *a, int *sign, struct dr_error *err) {
         return 0;
 }
 #define ORDER(name, expr) static int name(ARGS) {                               \
-                int sign;                                                       \
+                int sign = 0;                                                   \
                 (void) n;                                                       \
                 return order(a, &sign, err) < 0 ? -EINVAL : give_bool(ret, expr);       \
         }

@@ -212,7 +212,7 @@ static int stats_find(struct core *c, const struct json_object *claims, const ch
 }
 
 int stream_proxy_target(struct core *c, const struct json_object *claims, struct stream_targets *ret, struct dr_error *err) {
-        struct json_object *o, *d;
+        struct json_object *o = NULL, *d = NULL;
         uint64_t port;
         int r = container_target(c, claims, "proxy", "Container", "tcp", ret, &o, &d, err);
         if (r < 0)
