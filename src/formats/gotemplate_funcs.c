@@ -82,7 +82,7 @@ static int fn_eq(ARGS) {
 }
 
 static int fn_ne(ARGS) {
-        bool same;
+        bool same = false;
         (void) n;
         return equal(&a[0], &a[1], &same, err) < 0 ? -EINVAL : give_bool(ret, !same);
 }
