@@ -216,11 +216,20 @@ static void drop_gone(struct images *m) {
         vec_done(&gone);
 }
 
+/* The list of an answer; NULL: none came. The caller puts. */
+static struct json_object *list_of(int result, int status, const char *body, size_t len) {
+        struct json_object *list = result == 0 && status == 200 ? jv_parse(body, len, LIST_BYTES_MAX, NULL) : NULL;
+        if (list && json_object_is_type(list, json_type_array))
+                return list;
+        json_object_put(list);
+        return NULL;
+}
+
 static void on_images(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
         struct images *m = arg;
         m->call = NULL;
-        AUTO(jv_put) json_object *list = result == 0 && status == 200 ? jv_parse(body, len, LIST_BYTES_MAX, NULL) : NULL;
-        if (!list || !json_object_is_type(list, json_type_array))
+        AUTO(jv_put) json_object *list = list_of(result, status, body, len);
+        if (!list)
                 return rest(m);
         smap_foreach(&m->by_id, slot)
                 ((struct image *) slot->value)->there = false;
@@ -259,8 +268,8 @@ static void list_images(struct images *m) {
 static void on_containers(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
         struct images *m = arg;
         m->call = NULL;
-        AUTO(jv_put) json_object *list = result == 0 && status == 200 ? jv_parse(body, len, LIST_BYTES_MAX, NULL) : NULL;
-        if (!list || !json_object_is_type(list, json_type_array))
+        AUTO(jv_put) json_object *list = list_of(result, status, body, len);
+        if (!list)
                 return rest(m);
         smap_foreach(&m->by_id, slot)
                 ((struct image *) slot->value)->used = false;

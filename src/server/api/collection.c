@@ -325,15 +325,13 @@ static void write_filters(struct listing *l, struct jw *w) {
         jw_end(w);
 }
 
-static void write_included(struct api_req *req, struct jw *w, const struct record *r, void *arg) {
-        struct listing *l = arg;
+void link_write(struct api_req *req, struct jw *w, const struct record *r, const struct link_def *l) {
         struct record_list rows = { 0 };
-        link_rows(req, r, l->include, &rows);
-        jw_key(w, l->include->name);
-        bool one = l->include->kind == LINK_REFERENCE;
+        link_rows(req, r, l, &rows);
+        bool one = l->kind == LINK_REFERENCE, any = false;
+        jw_key(w, l->name);
         if (!one)
                 jw_begin_array(w);
-        bool any = false;
         for (size_t i = 0; i < rows.n && !(one && any); i++)
                 if (access_sees(req, rows.v[i]))
                         any |= encode_record(req, w, rows.v[i], NULL, NULL);
@@ -342,6 +340,11 @@ static void write_included(struct api_req *req, struct jw *w, const struct recor
         else if (!any)
                 jw_null(w);
         vec_done(&rows);
+}
+
+static void write_included(struct api_req *req, struct jw *w, const struct record *r, void *arg) {
+        const struct listing *l = arg;
+        link_write(req, w, r, l->include);
 }
 
 static void write_list(struct listing *l, int status) {

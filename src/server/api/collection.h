@@ -11,3 +11,5 @@ void collection_reply_rows(struct api_req *req, const struct type_def *def, cons
 
 /* Rows a link leads to, unscoped; REFERENCE gives at most one. */
 void link_rows(struct api_req *req, const struct record *r, const struct link_def *l, struct record_list *ret);
+/* The link's name and what the caller sees behind it: an array, or of a REFERENCE the resource or null. */
+void link_write(struct api_req *req, struct jw *w, const struct record *r, const struct link_def *l);

@@ -126,29 +126,12 @@ static void give(struct audience *a, uint64_t key, const struct made *m) {
         }
 }
 
-static void write_link(struct api_req *req, struct jw *w, const struct record *r, const struct link_def *l) {
-        struct record_list rows = { 0 };
-        link_rows(req, r, l, &rows);
-        bool one = l->kind == LINK_REFERENCE, any = false;
-        jw_key(w, l->name);
-        if (!one)
-                jw_begin_array(w);
-        for (size_t i = 0; i < rows.n && !(one && any); i++)
-                if (access_sees(req, rows.v[i]))
-                        any |= encode_record(req, w, rows.v[i], NULL, NULL);
-        if (!one)
-                jw_end(w);
-        else if (!any)
-                jw_null(w);
-        vec_done(&rows);
-}
-
 static void write_included(struct api_req *req, struct jw *w, const struct record *r, void *arg) {
         const struct type_def *def = api_type_of(req, r);
         for (const char *p = arg; def && *p; p += strcspn(p, ","), p += *p == ',') {
                 const struct link_def *l = type_link(def, p, strcspn(p, ","));
                 if (l && l->kind != LINK_SPECIAL && api_visible_type(req, l->target))
-                        write_link(req, w, r, l);
+                        link_write(req, w, r, l);
         }
 }
 

@@ -250,3 +250,24 @@ struct proxies *proxies_free(struct proxies *p) {
         free(p);
         return NULL;
 }
+
+char *proxy_target(const struct http_request *req, int segments) {
+        auto_sbuf struct sbuf b = SBUF(HTTP_TARGET_BYTES_MAX + 2);
+        const char *p = req->raw_path;
+        for (; segments > 0 && *p; segments--) {
+                p += strspn(p, "/");
+                p += strcspn(p, "/");
+        }
+        sbuf_puts(&b, *p ? p : "/");
+        bool first = true;
+        for (const char *q = str_or(req->raw_query, ""); *q;) {
+                size_t n = strcspn(q, "&");
+                if (n && strncmp(q, "token=", 6) != 0) {
+                        sbuf_putc(&b, first ? '?' : '&');
+                        sbuf_add(&b, q, n);
+                        first = false;
+                }
+                q += n + (q[n] == '&');
+        }
+        return sbuf_steal(&b);
+}

@@ -17,3 +17,5 @@ struct proxy_spec {                     /* all borrowed for the call */
 };
 /* Answers the request, now or later: with what the container says, or 503. req->body is sent. */
 void proxy_start(struct proxies *p, struct http_request *req, const struct proxy_spec *spec);
+/* What is behind the first segments of the request's path, with its query but for "token=" (it is the platform's). The caller frees. */
+char *proxy_target(const struct http_request *req, int segments);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/parse.h"
+#include "proxy.h"
 #include "server/api/access.h"
 #include "server/api/host_grant.h"
 #include "server/api/service_instance.h"
@@ -21,28 +22,6 @@ static int read_name(const char *s, struct wanted *w, struct dr_error *err) {
         memcpy(w->name, s, n);
         w->tls = colon && str_ends(colon, "443");
         return 0;
-}
-
-/* What is behind the service's name, with the query but for a token. The caller frees. */
-static char *target_of(const struct http_request *req, bool project) {
-        auto_sbuf struct sbuf b = SBUF(HTTP_TARGET_BYTES_MAX + 2);
-        const char *p = req->raw_path;
-        for (int skip = project ? 4 : 2; skip > 0 && *p; skip--) {
-                p += strspn(p, "/");
-                p += strcspn(p, "/");
-        }
-        sbuf_puts(&b, *p ? p : "/");
-        bool first = true;
-        for (const char *q = str_or(req->raw_query, ""); *q;) {
-                size_t n = strcspn(q, "&");
-                if (n && strncmp(q, "token=", 6) != 0) {
-                        sbuf_putc(&b, first ? '?' : '&');
-                        sbuf_add(&b, q, n);
-                        first = false;
-                }
-                q += n + (q[n] == '&');
-        }
-        return sbuf_steal(&b);
 }
 
 /* "Bearer " and the base64 of "Bearer TOKEN", of the cookie of a person at a browser. NULL: none. The caller frees. */
@@ -80,7 +59,7 @@ void service_proxy_special(void *arg, struct api_req *req) {
         w.tls = str_eq(json_str(proxy, "scheme", ""), "https");
         bool system = access_is_system(i);
         auto_free char *auth = system && req->service_auth ? dr_xstrdup(req->service_auth) : system ? bearer_of_cookie(req->http) : NULL;
-        auto_free char *target = target_of(req->http, req->path_project != NULL);
+        auto_free char *target = proxy_target(req->http, req->path_project ? 4 : 2);
         struct http_request *http = api_detach(req);
         if (http)
                 streams_proxy(s, http, i, (unsigned) w.port, w.tls, target, auth);

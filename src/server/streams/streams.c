@@ -267,25 +267,6 @@ static void join(struct streams *s, struct http_request *req, const struct strea
 }
 
 /* ---- HTTP to containers ---- */
-/* What is behind "/v1/container-proxy", with the query but for the token. The caller frees. */
-static char *proxy_target(const struct http_request *req) {
-        auto_sbuf struct sbuf b = SBUF(HTTP_TARGET_BYTES_MAX + 2);
-        const char *p = strchr(req->raw_path + 1, '/');
-        p = p ? strchr(p + 1, '/') : NULL;
-        sbuf_puts(&b, p ? p : "/");
-        bool first = true;
-        for (const char *q = str_or(req->raw_query, ""); *q;) {
-                size_t n = strcspn(q, "&");
-                if (n && strncmp(q, "token=", 6) != 0) {
-                        sbuf_putc(&b, first ? '?' : '&');
-                        sbuf_add(&b, q, n);
-                        first = false;
-                }
-                q += n + (q[n] == '&');
-        }
-        return sbuf_steal(&b);
-}
-
 static void to_login(struct http_request *req) {
         auto_sbuf struct sbuf to = SBUF(4 * HTTP_TARGET_BYTES_MAX);
         sbuf_puts(&to, "/login?redirectTo=");
@@ -313,7 +294,7 @@ static void container_proxy(struct streams *s, struct http_request *req) {
                 log_debug("a proxy is refused", "path", req->raw_path, "reason", err.message, "peer", req->peer, NULL);
                 refuse(req, err.code == DR_E_NOT_FOUND ? 404 : 401, err.code == DR_E_NOT_FOUND ? err.message : "Failed authentication");
         } else {
-                auto_free char *target = proxy_target(req);
+                auto_free char *target = proxy_target(req, 2);
                 proxy_start(s->proxies, req, &(struct proxy_spec) {
                         .host = list.v[0].host, .data = list.v[0].data, .target = target, .authorization = by_header ? NULL : auth,
                         .tls = str_eq(json_str(json_get_object(claims, "proxy"), "scheme", "http"), "https"),
