@@ -14,11 +14,8 @@ class Host(wsclient.Agent):
     """Its containers have these volumes."""
     volumes = ()
 
-    def obey(self, m):
-        super().obey(m)
-        for c in self.containers.values():
-            c['mounts'] = [dict(v) for v in self.volumes]
-        self.report(m['full'])
+    def dress(self, container):
+        container['mounts'] = [dict(v) for v in self.volumes]
 
 
 class Volumes(client.Case):
