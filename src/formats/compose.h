@@ -27,6 +27,13 @@ struct compose_env {
         int (*read_file)(void *ctx, const char *doc, const char *path, char **ret, size_t *ret_len, struct dr_error *err);
         const char *stack;              /* the stack's name; NULL: "stack" */
         const char *lb_image;           /* what rancher/load-balancer-service stands for; NULL: rancher/lb-service-haproxy:v0.9.14 */
+        /* Variables that win over lookup(): an object variable -> string, boolean or number; null is "". Borrowed for the call; NULL: none. */
+        struct json_object *answers;
+        /* Renders the documents as templates first (spec catalog.md 6): .Values (defaults of questions, over them lookup() and answers),
+         * .Stack and .Release {Name, Version, PreviousVersion}, .Environment {Name}. */
+        bool templates;
+        const char *environment;        /* .Environment.Name; NULL: "" */
+        const char *version, *previous_version;         /* of the catalog entry; NULL: "" */
 };
 
 struct compose_message {
