@@ -15,18 +15,9 @@ G = 'io.rancher.container.'
 
 
 @unittest.skipIf(harness.why_not(), harness.why_not())
-class Adoption(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.world = harness.World(hosts=1)
-        cls.api = cls.world.api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close(failed=bool(sys.exc_info()[0]))
-
+class Adoption(harness.OneHost):
     def docker(self, *args, check=True):
-        return self.world.lab('docker', 'host1', *args, check=check).stdout.strip()
+        return super().docker(*args, check=check).strip()
 
     def run_it(self, name, *options):
         return self.docker('run', '-d', '--name', name, *options, harness.IMAGE)
@@ -39,10 +30,6 @@ class Adoption(unittest.TestCase):
             c = self.api.one('containers', name=name)
             return c if c and c['state'] == state else None
         return until(look, lambda: f'{name} is {state}: {self.api.one("containers", name=name)}')
-
-    def becomes(self, c, *states):
-        return until(lambda: (lambda x: x if x['state'] in states else None)(self.api.get('containers/' + c['id'])),
-                     lambda: f'{c["name"]} is {states}: {self.api.get("containers/" + c["id"])}')
 
     def test_what_the_engine_says_is_told(self):
         docker_id = self.run_it('told', '-p', '18090:80', '-e', 'A=1', '-l', 'own=label', '-l', G + 'display_name=shown', '--user', '1000', '-w', '/tmp',
@@ -57,7 +44,7 @@ class Adoption(unittest.TestCase):
         ports = until(lambda: self.api.list(f'containers/{c["id"]}/ports'), 'its port')
         self.assertEqual([(p['publicPort'], p['privatePort'], p['protocol']) for p in ports], [(18090, 80, 'tcp')])
         self.api.action('containers/' + c['id'], 'stop', {'remove': True, 'timeout': 0})
-        self.becomes(c, 'removed', 'purged')
+        self.state('containers', c, 'removed', 'purged')
         self.assertEqual(self.docker('ps', '-aq', '--filter', 'name=^told$'), '')
         self.assertIn('told-data', self.docker('volume', 'ls', '-q').split())           # never removed
 
@@ -65,11 +52,11 @@ class Adoption(unittest.TestCase):
         self.run_it('followed')
         c = self.adopted('followed')
         self.docker('stop', '-t', '0', 'followed')
-        self.becomes(c, 'stopped')
+        self.state('containers', c, 'stopped')
         self.docker('start', 'followed')
-        self.becomes(c, 'running')
+        self.state('containers', c, 'running')
         self.docker('rm', '-f', 'followed')
-        self.becomes(c, 'removed', 'purged')
+        self.state('containers', c, 'removed', 'purged')
 
     def test_it_is_acted_on_when_asked(self):
         self.run_it('asked', '-v', '/anonymous')
@@ -78,16 +65,16 @@ class Adoption(unittest.TestCase):
         started = self.docker('inspect', '-f', '{{.State.StartedAt}}', 'asked')
         self.api.action('containers/' + c['id'], 'restart')
         until(lambda: self.docker('inspect', '-f', '{{.State.StartedAt}}', 'asked') != started, 'it was restarted')
-        self.becomes(c, 'running')
+        self.state('containers', c, 'running')
         self.api.action('containers/' + c['id'], 'stop', {'timeout': 0})
-        self.becomes(c, 'stopped')
+        self.state('containers', c, 'stopped')
         self.assertEqual(self.running('asked'), 'false')
         self.api.action('containers/' + c['id'], 'start')
-        self.becomes(c, 'running')
+        self.state('containers', c, 'running')
         self.assertEqual(self.running('asked'), 'true')
         self.assertIn('logs', self.api.get('containers/' + c['id'])['actions'])
         self.api.delete('containers/' + c['id'])
-        self.becomes(c, 'removed', 'purged')
+        self.state('containers', c, 'removed', 'purged')
         self.assertEqual(self.docker('ps', '-aq', '--filter', 'name=^asked$'), '')
         self.assertIn(volume, self.docker('volume', 'ls', '-q').split())
 
@@ -108,20 +95,20 @@ class Adoption(unittest.TestCase):
         self.docker('stop', '-t', '0', 'once')
         self.world.server.start()
         self.world.wait_hosts()
-        self.becomes(c, 'stopped')
+        self.state('containers', c, 'stopped')
         self.assertEqual(len([x for x in self.api.list('containers') if x['name'] == 'once']), 1)
         self.docker('rm', 'once')
-        self.becomes(c, 'removed', 'purged')
+        self.state('containers', c, 'removed', 'purged')
 
     def test_not_wanted(self):
         setting = '/v2-beta/settings/manage.nonrancher.containers'
         self.api.put(setting, {'value': 'false'})
         self.run_it('unwanted')
         c = self.api.post('containers', {'name': 'ours', 'imageUuid': 'docker:' + harness.IMAGE, 'networkMode': 'none'})
-        self.becomes(c, 'running')
+        self.state('containers', c, 'running')
         self.assertIsNone(self.api.one('containers', name='unwanted'))
         self.api.delete('containers/' + c['id'])
-        self.becomes(c, 'removed', 'purged')
+        self.state('containers', c, 'removed', 'purged')
         self.api.put(setting, {'value': 'true'})
         self.docker('rm', '-f', 'unwanted')
 

@@ -51,16 +51,7 @@ while :; do sleep 1000 & wait $!; done
 
 
 @unittest.skipIf(harness.why_not(), harness.why_not())
-class Agents(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.world = harness.World(hosts=1)
-        cls.api = cls.world.api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close(failed=bool(sys.exc_info()[0]))
-
+class Agents(harness.OneHost):
     def run_it(self, name, labels, command=None, environment=None):
         fields = {'name': name, 'imageUuid': IMAGE, 'networkMode': 'bridge', 'labels': labels, 'environment': environment or {}}
         if command:

@@ -16,25 +16,9 @@ STRATEGY = 'io.rancher.container.volume_cleanup_strategy'
 
 
 @unittest.skipIf(harness.why_not(), harness.why_not())
-class Volumes(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.world = harness.World(hosts=1)
-        cls.api = cls.world.api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close(failed=bool(sys.exc_info()[0]))
-
-    def docker(self, *args, check=True):
-        return self.world.lab('docker', 'host1', *args, check=check).stdout
-
+class Volumes(harness.OneHost):
     def engine(self):
         return set(self.docker('volume', 'ls', '-q').split())
-
-    def state(self, kind, r, *states):
-        return until(lambda: (lambda x: x if x['state'] in states else None)(self.api.get(f'{kind}/{r["id"]}')),
-                     lambda: f'{kind} {r["id"]} is {states}: {self.api.get(kind + "/" + r["id"])}')
 
     def run_it(self, name, volumes, **fields):
         c = self.api.post('containers', dict({'name': name, 'imageUuid': IMAGE, 'networkMode': 'none', 'dataVolumes': volumes}, **fields))

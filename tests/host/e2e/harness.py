@@ -455,6 +455,26 @@ class Case(unittest.TestCase):
         w.remove_stacks()
 
 
+class OneHost(Case):
+    """A world of one host whose engine the tests look at; what a test makes is its own to remove."""
+    hosts = 1
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.api = cls.world.api
+
+    def clean(self):
+        pass
+
+    def docker(self, *args, check=True):
+        return self.world.lab('docker', 'host1', *args, check=check).stdout
+
+    def state(self, kind, r, *states):
+        return until(lambda: (lambda x: x if x['state'] in states else None)(self.api.get(f'{kind}/{r["id"]}')),
+                     lambda: f'{kind} {r["id"]} is {states}: {self.api.get(kind + "/" + r["id"])}')
+
+
 def main():
     reason = why_not()
     if reason:
