@@ -1,14 +1,14 @@
 /* verb_up.c: drover up: makes a stack what its compose files say.
  *
- * Idempotent: looks at what is there, creates and changes only what differs (up_plan.h decides), in the waves that
+ * Idempotent: looks at what is there, creates and changes only what differs (formats/compose_change.h decides), in the waves that
  * compose_services() gives: what others refer to first. Running it twice changes nothing the second time. */
 #include <stdio.h>
 
 #include "base/vec.h"
 #include "cli.h"
+#include "formats/compose_change.h"
 #include "net/http.h"
 #include "up_files.h"
-#include "up_plan.h"
 #include "verbs.h"
 
 static const struct opt_row rows[] = {
@@ -27,7 +27,7 @@ static const struct opt_row rows[] = {
 struct service {
         const struct compose_service *want;
         struct json_object *have;       /* as the API last showed it; NULL until created */
-        struct up_step step;
+        struct compose_change step;
 };
 
 struct up {
@@ -221,10 +221,12 @@ static int apply_wave(struct up *u, unsigned wave) {
                 struct json_object *there = have_named(u, s->want->name);
                 s->have = there ? json_object_get(there) : NULL;
                 links = s->want->sets_links ? compose_service_links(s->want, &resolver, NULL) : NULL;
-                up_plan_service(body, s->have, !s->want->scale_given, links, &s->step);
-                if (s->step.action == UP_CREATE)
+                struct compose_wish wish = { .type = s->want->type, .body = body, .links = links, .strategy = s->want->upgrade_strategy,
+                                             .keep_scale = !s->want->scale_given };
+                compose_change_plan(&wish, s->have, &s->step);
+                if (s->step.action == COMPOSE_CREATE)
                         r = create_service(u, s, body);
-                else if (s->step.action == UP_UPDATE)
+                else if (s->step.action == COMPOSE_UPDATE)
                         r = update_service(u, s);
                 if (r < 0)
                         return r;
@@ -244,7 +246,7 @@ static int set_links(struct up *u, struct service *s) {
         for (size_t i = 0; i < json_object_array_length(missing); i++)
                 fprintf(stderr, "warning: service \"%s\" links to \"%s\", which does not exist\n", s->want->name,
                         json_object_get_string(json_object_array_get_idx(missing, i)));
-        if (!up_links_differ(links, s->have))
+        if (!compose_links_differ(links, s->have))
                 return 0;
         auto_free char *path = api_project_path(c->api, "/%s/%s", s->want->collection, json_str(s->have, "id", ""));
         if ((r = api_get(c->api, path, &now, &c->err)) < 0 ||
@@ -259,7 +261,7 @@ static int settle_wave(struct up *u, unsigned wave) {
         AUTO(waiter_free) struct waiter *w = waiter_new(&cfg);
         for (size_t i = 0; i < u->services.n; i++) {
                 const struct service *s = &u->services.v[i];
-                if (s->want->wave == wave && str_eq(json_str(s->have, "transitioning", "no"), "yes") && s->step.action == UP_CREATE)
+                if (s->want->wave == wave && str_eq(json_str(s->have, "transitioning", "no"), "yes") && s->step.action == COMPOSE_CREATE)
                         waiter_add(w, s->have, s->want->name);
         }
         return waiter_count(w) ? waiter_run(w, &u->cli->err) : 0;
@@ -324,7 +326,7 @@ static int attach(struct up *u) {
 }
 
 static int report(struct up *u) {
-        size_t counts[UP_ACTION_MAX] = { 0 }, behind = 0;
+        size_t counts[COMPOSE_ACTION_MAX] = { 0 }, behind = 0;
         for (size_t i = 0; i < u->services.n; i++) {
                 const struct service *s = &u->services.v[i];
                 counts[s->step.action]++;
@@ -335,7 +337,7 @@ static int report(struct up *u) {
                                 "since changing that replaces them, which is an upgrade and which this version of drover up does not do\n",
                         s->want->name, s->step.needs_upgrade);
         }
-        fprintf(stderr, "stack %s: %zu created, %zu updated, %zu unchanged\n", u->files.stack, counts[UP_CREATE], counts[UP_UPDATE], counts[UP_KEEP]);
+        fprintf(stderr, "stack %s: %zu created, %zu updated, %zu unchanged\n", u->files.stack, counts[COMPOSE_CREATE], counts[COMPOSE_UPDATE], counts[COMPOSE_KEEP]);
         if (behind == 0)
                 return 0;
         u->cli->hint = "remove the service (drover rm STACK/SERVICE) and run drover up again to have it made anew";
@@ -388,7 +390,7 @@ static int run(const struct opts *o, void *context) {
                 r = bring_up(&u);
         for (size_t i = 0; i < u.services.n; i++) {
                 json_free(u.services.v[i].have);
-                up_step_done(&u.services.v[i].step);
+                compose_change_done(&u.services.v[i].step);
         }
         vec_done(&u.services);
         json_free(u.existing);
