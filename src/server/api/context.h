@@ -8,6 +8,8 @@
 #include "model/ids.h"
 
 struct revealed;
+/* Where the answer to a request of the server itself goes (internal.h). status 0: none yet. */
+struct api_answer { int status; struct json_object *body; struct dr_error err; };
 struct api_special { const char *name; bool open; api_special_fn *fn; void *arg; };
 
 struct api {
@@ -20,6 +22,7 @@ enum { API_ANSWER_BYTES_MAX = 256 << 20, API_SEGMENTS_MAX = 16 };
 struct api_req {
         struct api *api;
         struct http_request *http;      /* NULL: the client left */
+        struct api_answer *internal;    /* the server asks itself: answered at once, nothing may wait; NULL: a client asks */
         struct arena arena;
 
         /* What was asked. Strings live in the arena or the request. */

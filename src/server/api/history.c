@@ -23,7 +23,7 @@ static bool is_log(enum type_id table) {
 }
 
 bool history_wanted(const struct api_req *req, const struct type_def *def) {
-        return req->api->conf.store && (is_log(def->base) || req->removed);
+        return req->api->conf.store && !req->internal && (is_log(def->base) || req->removed);
 }
 
 /* A finished run, as core's process.c writes it: short keys. */
@@ -188,7 +188,7 @@ static void on_stored(void *arg, int result) {
 }
 
 void history_get(struct api_req *req, enum type_id table, int64_t id, void (*done)(struct api_req *req, struct record *r)) {
-        if (!req->api->conf.store) {
+        if (!req->api->conf.store || req->internal) {
                 done(req, NULL);
                 return;
         }

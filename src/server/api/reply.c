@@ -124,6 +124,14 @@ static void released(void *arg, int result) {
         send_now(req, dr_error_row(err.code)->http_status);
 }
 
+static void answer_internal(struct api_req *req, int status) {
+        struct api_answer *to = req->internal;
+        to->status = status;
+        if (status < 400 && req->out.len && json_parse(sbuf_str(&req->out), req->out.len, API_ANSWER_BYTES_MAX, &to->body, NULL) < 0)
+                to->body = NULL;        /* a file: only its status matters here */
+        req_free(req);
+}
+
 void api_reply(struct api_req *req, int status) {
         if (!sbuf_ok(&req->out)) {
                 struct dr_error err;
@@ -135,6 +143,10 @@ void api_reply(struct api_req *req, int status) {
         }
         req->status = status;
         audit_request(req, status);
+        if (req->internal) {
+                answer_internal(req, status);
+                return;
+        }
         if (req->http) {                /* now, not when it goes: who asked may be removed meanwhile */
                 standard_headers(req);
                 wrap(req);
@@ -155,6 +167,8 @@ void api_fail(struct api_req *req, const struct dr_error *err) {
         sbuf_reset(&req->out);
         req->content_type = NULL;
         req->failed = true;
+        if (req->internal)
+                req->internal->err = *err;
         error_write(req, err, &req->out);
         int status = dr_error_row(err->code)->http_status;
         if (status == 401 && !api_header(req, "X-API-No-Challenge") && !(req->http && http_headers_has_token(&req->http->headers, "Connection", "upgrade")) &&

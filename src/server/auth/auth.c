@@ -400,6 +400,8 @@ static void job_done(void *arg) {
 
 int auth_work(struct api_req *req, void (*work)(void *arg), void (*done)(struct api_req *req, void *arg), void *arg, struct dr_error *err) {
         struct auth *a = auth_of(req);
+        if (req->internal)
+                return dr_fail(err, DR_E_UNAVAILABLE, NULL, "the server does not wait for itself"); /* NotImplemented means "go on" to hooks */
         if (!a) {
                 work(arg);
                 done(req, arg);
