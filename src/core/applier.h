@@ -24,6 +24,10 @@ void volumes_observed(struct core *c, struct record *instance, struct json_objec
 /* A container has gone: what of its volumes nobody else has is removed or left as its strategy says. */
 void volumes_instance_gone(struct core *c, const struct record *instance);
 
+/* environment.c */
+core_handler account_deactivate, account_remove;
+void environment_stack_goes(struct core *c, const struct record *stack);        /* a system stack is being removed: what cannot be without it */
+
 /* instances.c */
 core_handler instance_create, instance_start, instance_stop, instance_restart, instance_remove, instance_error;
 enum step instance_ask_labels(struct core *c, struct record *i, struct run *run, struct step_ctx *ctx);         /* instance_labels.c */
@@ -35,7 +39,6 @@ core_handler service_create, service_activate, service_update, service_deactivat
 core_handler service_create_with_ports;         /* env_ports.c */
 core_handler service_restart;                   /* service_restart.c */
 core_handler stack_create, stack_remove;
-core_handler account_deactivate, account_remove;
 void service_idle(struct core *c, struct record *s);
 void service_trigger(struct core *c, int64_t service_id);       /* look again whether the service is as it should be */
 /* After instance, service or stack changed: health of service, stack and environment (orchestration.md 1.12). */

@@ -1,5 +1,4 @@
 /* services.c: life of services and stacks: carries out what engine/plan.h says (orchestration.md 1). */
-#include "adopt.h"
 #include "applier.h"
 #include "service_log.h"
 
@@ -370,7 +369,7 @@ void service_idle(struct core *c, struct record *s) {
         (void) core_process_start(c, s, P_service_update, NULL, NULL);
 }
 
-/* ---- stacks, environments ---- */
+/* ---- stacks ---- */
 enum step stack_create(struct core *c, struct record *stack, struct run *run, struct step_ctx *ctx) {
         (void) run;
         (void) ctx;
@@ -380,6 +379,7 @@ enum step stack_create(struct core *c, struct record *stack, struct run *run, st
 
 enum step stack_remove(struct core *c, struct record *stack, struct run *run, struct step_ctx *ctx) {
         (void) run;
+        environment_stack_goes(c, stack);
         const struct records *l = world_by_int(c->world, T_service, F_stackId, stack->id);
         for (size_t k = 0; k < l->n; k++)
                 if (core_process_allowed(l->v[k], P_service_remove) && core_process_start(c, l->v[k], P_service_remove, NULL, &ctx->err) < 0)
@@ -394,48 +394,5 @@ enum step stack_remove(struct core *c, struct record *stack, struct run *run, st
         struct record *account = world_get(c->world, T_account, stack->account_id);
         if (account && account->run)
                 core_wake(c, account);
-        return STEP_DONE;
-}
-
-/* {"remove": true}: what DELETE of an active environment means (api.md 1.6). */
-enum step account_deactivate(struct core *c, struct record *a, struct run *run, struct step_ctx *ctx) {
-        (void) c;
-        (void) a;
-        if (!json_bool(text_json(run->data), "remove", false))
-                return STEP_DONE;
-        ctx->chain = P_account_remove;
-        return STEP_CHAIN;
-}
-
-/* An environment goes with everything in it; accounts of people with their keys. */
-enum step account_remove(struct core *c, struct record *a, struct run *run, struct step_ctx *ctx) {
-        (void) run;
-        static const struct { enum type_id table; enum process_id remove, before; } order[] = {
-                { T_stack, P_stack_remove, P_NONE }, { T_instance, P_NONE, P_NONE }, { T_host, P_host_remove, P_host_deactivate },
-        };
-        for (size_t o = 0; o < ARRAY_LEN(order); o++) {
-                const struct records *l = world_of_account(c->world, order[o].table, a->id);
-                for (size_t k = 0; k < l->n; k++) {
-                        struct record *r = l->v[k];
-                        if (order[o].table == T_instance) {
-                                (record_bool(r, F_nativeContainer) ? adopt_forget : instance_destroy)(c, r);
-                                continue;
-                        }
-                        if (order[o].before != P_NONE && r->state == S_active && core_process_start(c, r, order[o].before, NULL, &ctx->err) < 0)
-                                return STEP_RETRY;
-                        if (core_process_allowed(r, order[o].remove) && core_process_start(c, r, order[o].remove, NULL, &ctx->err) < 0)
-                                return STEP_RETRY;
-                }
-                if (l->n) {
-                        core_wake_at(c, a, core_mono_ms(c) + 1000);
-                        return STEP_WAIT;
-                }
-        }
-        static const enum type_id rows[] = { T_credential, T_projectMember, T_storagePool, T_physicalHost, T_genericObject };
-        for (size_t o = 0; o < ARRAY_LEN(rows); o++)
-                for (const struct records *l; (l = world_of_account(c->world, rows[o], a->id))->n;)
-                        core_delete(c, l->v[l->n - 1]);
-        for (const struct records *l; (l = world_by_int(c->world, T_projectMember, F_projectId, a->id))->n;)
-                core_delete(c, l->v[l->n - 1]);
         return STEP_DONE;
 }

@@ -1,0 +1,65 @@
+/* environment.c: how accounts and environments end, and what goes with their orchestrator (spec orchestration.md 7.2, 7.5; api.md 2.5). */
+#include "adopt.h"
+#include "applier.h"
+#include "model/infra.h"
+
+/* {"remove": true}: what DELETE of an active environment means (api.md 1.6). */
+enum step account_deactivate(struct core *c, struct record *a, struct run *run, struct step_ctx *ctx) {
+        (void) c;
+        (void) a;
+        if (!json_bool(text_json(run->data), "remove", false))
+                return STEP_DONE;
+        ctx->chain = P_account_remove;
+        return STEP_CHAIN;
+}
+
+/* An environment goes with everything in it; accounts of people with their keys. */
+enum step account_remove(struct core *c, struct record *a, struct run *run, struct step_ctx *ctx) {
+        (void) run;
+        static const struct { enum type_id table; enum process_id remove, before; } order[] = {
+                { T_stack, P_stack_remove, P_NONE }, { T_instance, P_NONE, P_NONE }, { T_host, P_host_remove, P_host_deactivate },
+        };
+        for (size_t o = 0; o < ARRAY_LEN(order); o++) {
+                const struct records *l = world_of_account(c->world, order[o].table, a->id);
+                for (size_t k = 0; k < l->n; k++) {
+                        struct record *r = l->v[k];
+                        if (order[o].table == T_instance) {
+                                (record_bool(r, F_nativeContainer) ? adopt_forget : instance_destroy)(c, r);
+                                continue;
+                        }
+                        if (order[o].before != P_NONE && r->state == S_active && core_process_start(c, r, order[o].before, NULL, &ctx->err) < 0)
+                                return STEP_RETRY;
+                        if (core_process_allowed(r, order[o].remove) && core_process_start(c, r, order[o].remove, NULL, &ctx->err) < 0)
+                                return STEP_RETRY;
+                }
+                if (l->n) {
+                        core_wake_at(c, a, core_mono_ms(c) + 1000);
+                        return STEP_WAIT;
+                }
+        }
+        static const enum type_id rows[] = { T_credential, T_projectMember, T_storagePool, T_physicalHost, T_genericObject };
+        for (size_t o = 0; o < ARRAY_LEN(rows); o++)
+                for (const struct records *l; (l = world_of_account(c->world, rows[o], a->id))->n;)
+                        core_delete(c, l->v[l->n - 1]);
+        for (const struct records *l; (l = world_by_int(c->world, T_projectMember, F_projectId, a->id))->n;)
+                core_delete(c, l->v[l->n - 1]);
+        return STEP_DONE;
+}
+
+static bool is_kubernetes_part(const struct record *stack) {
+        static const char *const prefixes[] = { "kubernetes://", "kubernetes-loadbalancers://", "kubernetes-ingress-lbs://" };
+        const char *id = record_str(stack, F_externalId);
+        for (size_t i = 0; id && i < ARRAY_LEN(prefixes); i++)
+                if (str_starts(id, prefixes[i]))
+                        return true;
+        return id && stack->kind == T_kubernetesStack;  /* as upstream: only with an externalId */
+}
+
+void environment_stack_goes(struct core *c, const struct record *stack) {
+        if (!record_bool(stack, F_system) || !infra_is(record_str(stack, F_externalId), "k8s"))
+                return;
+        const struct records *l = world_of_account(c->world, T_stack, stack->account_id);
+        for (size_t i = 0; i < l->n; i++)
+                if (l->v[i] != stack && is_kubernetes_part(l->v[i]) && core_process_allowed(l->v[i], P_stack_remove))
+                        (void) core_process_start(c, l->v[i], P_stack_remove, NULL, NULL);
+}
