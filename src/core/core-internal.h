@@ -25,6 +25,7 @@ struct batch {
         bool failed;
 };
 
+struct outside_handler { core_outside_fn *fn; void *arg; };
 struct change_listener { core_change_fn *fn; void *arg; };
 struct timer_entry { uint64_t due_ms, key; };
 
@@ -55,6 +56,7 @@ struct core {
         int64_t next_blob_id, next_process_id, next_history_id[T_MAX];
 
         VEC(struct change_listener) listeners;
+        struct outside_handler outside[P_MAX];
         struct core_stats stats;
         struct hosts *hosts;            /* hosts.c */
         agent_event_fn *agent_event;    /* agent_event.c; NULL: nobody can be asked */

@@ -96,6 +96,11 @@ struct core_handler_row { enum process_id process; core_handler *fn; };
 
 core_handler *core_handler_of(enum process_id p);       /* NULL: nothing to do, it goes straight to its done state */
 
+/* The work of a process that a room above does (stacks out of compose text): comes before core's own handler, which follows at once when fn answers
+ * STEP_DONE. One per process; set before the first core_turn(). */
+typedef enum step core_outside_fn(void *arg, struct record *r, struct run *run, struct step_ctx *ctx);
+void core_outside(struct core *c, enum process_id p, core_outside_fn *fn, void *arg);
+
 /* Schedules process p on r. A running process is taken over when p's table allows its state (remove over create, stop over start).
  * Returns 0, also when the state is the done state already or p is under way; -EEXIST (DR_E_CONFLICT): the state is no start state.
  * data: JSON or NULL, borrowed. */

@@ -52,9 +52,9 @@ void core_progress(struct core *c, struct record *r, const char *message) {
 }
 
 const char *core_transitioning(const struct record *r) {
-        if (state_is_transitioning((enum type_id) r->type, (enum state_id) r->state))
-                return "yes";
-        return str_eq(record_str(r, F_transitioningState), "error") ? "error" : "no";
+        if (str_eq(record_str(r, F_transitioningState), "error"))       /* also between the tries of a run that says so (an upgrade, orchestration.md 2.8) */
+                return "error";
+        return state_is_transitioning((enum type_id) r->type, (enum state_id) r->state) ? "yes" : "no";
 }
 
 /* Kinds that are kept as the API wants it and start nothing: they say so. */
@@ -199,17 +199,35 @@ static void wait_more(struct core *c, struct record *r) {
         }
 }
 
+void core_outside(struct core *c, enum process_id p, core_outside_fn *fn, void *arg) {
+        assert(!c->outside[p].fn);
+        c->outside[p] = (struct outside_handler) { fn, arg };
+}
+
+static bool is_handled(const struct core *c, const struct process_def *def) { return c->outside[def->id].fn || core_handler_of(def->id); }
+
+static enum step handle(struct core *c, struct record *r, const struct process_def *def, struct step_ctx *ctx) {
+        const struct outside_handler *first = &c->outside[def->id];
+        core_handler *fn = core_handler_of(def->id);
+        int64_t id = r->run->id;
+        if (first->fn) {
+                enum step step = first->fn(first->arg, r, r->run, ctx);
+                if (step != STEP_DONE || !fn || !r->run || r->run->id != id)
+                        return step;
+        }
+        return fn(c, r, r->run, ctx);
+}
+
 static void step_run(struct core *c, struct record *r) {
         for (unsigned i = 0; i < DELEGATIONS_MAX && r->run; i++) {
                 const struct process_def *def = process_get(r->run->process);
-                core_handler *fn = core_handler_of(def->id);
                 struct step_ctx ctx = { 0 };
-                enum step step = fn ? STEP_RETRY : def->delegate != P_NONE ? STEP_DELEGATE : STEP_DONE;
+                enum step step = def->delegate != P_NONE ? STEP_DELEGATE : STEP_DONE;
                 c->stats.runs++;
-                if (fn) {
+                if (is_handled(c, def)) {
                         struct undo *u = core_touch(c, r);      /* the handler may change the run in place */
                         AUTO(run_free) struct run *before = run_copy(r->run);
-                        step = fn(c, r, r->run, &ctx);
+                        step = handle(c, r, def, &ctx);
                         if (u->deleted)
                                 return;
                         if (r->run && !run_equal(before, r->run))
