@@ -14,7 +14,10 @@ struct compose {
         size_t errors;
         size_t work, text_bytes;
         VEC(char *) names;              /* of documents, by ynode's file */
-        VEC(struct ynode *) defaults;   /* catalog questions' defaults, one map per document */
+        struct json_object *answers;    /* the caller's, as texts: variable -> string */
+        struct json_object *questions;  /* of the catalog sections, in catalog.h's form */
+        struct json_object *defaults;   /* theirs: variable -> string */
+        char *rendered[COMPOSE_DOCS_MAX];       /* texts of documents that were templates */
         struct ynode *services;         /* merged, normalised: name -> map */
         struct ynode *volumes, *secrets, *hosts;
         struct smap unset;              /* variables warned about */
@@ -34,6 +37,12 @@ void compose_warn(struct compose *c, const struct ynode *at, const char *fmt, ..
 void compose_suggest(struct compose *c, const char *suggestion);        /* to the last message */
 bool compose_spend(struct compose *c, size_t n, const struct ynode *at);        /* false: the budget is used up, an error is noted */
 const char *compose_file(const struct compose *c, const struct ynode *at);
+
+/* composetemplate.c */
+void compose_take_answers(struct compose *c);           /* fills c->answers */
+struct json_object *compose_defaults(struct json_object *questions);
+/* ret: n documents, those that are templates with their rendered text, which c holds. Negative: errors were noted. */
+int compose_render(struct compose *c, const struct compose_doc *docs, size_t n, struct compose_doc *ret);
 
 /* composevars.c */
 const char *compose_lookup(struct compose *c, const char *name);
@@ -113,6 +122,9 @@ extern const struct compose_field compose_health_fields[];
 struct json_object *compose_lb_config(struct compose_build *b, const struct ynode *v, bool *ret_balances);
 struct json_object *compose_legacy_lb(struct compose_build *b, struct json_object *launch_config, const struct ynode *links,
                                       const struct ynode *external_links);
+
+/* composebinding.c: after all documents are merged */
+void compose_bind(struct compose *c);
 
 /* composeplan.c */
 void compose_plan(struct compose *c);

@@ -226,31 +226,6 @@ int compose_open(struct compose *c, const struct ynode *root, struct compose_inp
 
 /* Documents */
 
-static void read_questions(struct compose *c, const struct ynode *root) {
-        const struct ynode *catalog = ynode_get(root, "catalog");
-        if (!catalog || catalog->kind != YNODE_MAP)
-                catalog = ynode_get(root, ".catalog");
-        if (!catalog)
-                catalog = ynode_get(ynode_get(root, "services"), ".catalog");
-        const struct ynode *questions = ynode_get(catalog, "questions");
-        if (!questions || questions->kind != YNODE_SEQ)
-                return;
-        struct map_builder m = { .c = c, .map = ynode_new(c->arena, YNODE_MAP, questions) };
-        for (size_t i = 0; i < questions->seq.n; i++) {
-                const struct ynode *q = questions->seq.v[i];
-                struct ynode *variable = ynode_get(q, "variable"), *def = ynode_get(q, "default");
-                if (!variable || !ynode_is_scalar(variable))
-                        continue;
-                char buf[64];
-                const char *text = "";
-                if (def && ynode_is_scalar(def))
-                        ynode_scalar_text(def, buf, sizeof buf, &text);
-                map_builder_put(&m, variable, ynode_string(c->arena, text, variable));
-        }
-        map_builder_done(&m);
-        vec_push(&c->defaults, m.map);
-}
-
 static bool valid_name(const char *s) {
         if (!*s)
                 return false;
@@ -328,6 +303,15 @@ static void read_all(struct compose *c, const struct compose_doc *docs, size_t n
                 compose_error(c, NULL, "more than %d documents or %d bytes of text", COMPOSE_DOCS_MAX, COMPOSE_TEXT_MAX);
                 return;
         }
+        struct compose_doc rendered[COMPOSE_DOCS_MAX];
+        compose_take_answers(c);
+        c->questions = compose_questions(docs, n, c->env);
+        c->defaults = compose_defaults(c->questions);
+        if (c->env->templates) {
+                if (compose_render(c, docs, n, rendered) < 0)
+                        return;
+                docs = rendered;
+        }
         for (size_t i = 0; i < n; i++) {
                 struct yaml_options o = { .size_max = COMPOSE_TEXT_MAX, .file = (uint16_t) i, .duplicate_keys = true };
                 struct ynode *root = NULL;
@@ -339,7 +323,6 @@ static void read_all(struct compose *c, const struct compose_doc *docs, size_t n
                         compose_error(c, &at, "error parsing yaml, please check: %s", err.message);
                         continue;
                 }
-                read_questions(c, root);
                 vec_push(&roots, root);
         }
         for (size_t i = 0; i < roots.n && roots.n == n; i++)
@@ -357,6 +340,8 @@ int compose_read(const struct compose_doc *docs, size_t n, const struct compose_
         c->secrets_json = json_object_new_array();
         c->hosts_json = json_object_new_array();
         read_all(c, docs, n);
+        if (!c->errors)
+                compose_bind(c);
         if (!c->errors)
                 compose_plan(c);
         c->env = &nothing;              /* the caller's need not live on */
@@ -389,7 +374,11 @@ struct compose *compose_free(struct compose *c) {
                 json_object_put(c->out.v[i].upgrade_strategy);
         }
         vec_done(&c->out);
-        vec_done(&c->defaults);
+        for (size_t i = 0; i < COMPOSE_DOCS_MAX; i++)
+                free(c->rendered[i]);
+        json_object_put(c->answers);
+        json_object_put(c->questions);
+        json_object_put(c->defaults);
         smap_done(&c->unset);
         json_object_put(c->volumes_json);
         json_object_put(c->secrets_json);

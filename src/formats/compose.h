@@ -34,6 +34,8 @@ struct compose_env {
         bool templates;
         const char *environment;        /* .Environment.Name; NULL: "" */
         const char *version, *previous_version;         /* of the catalog entry; NULL: "" */
+        /* A stack's binding, {"services": {NAME: {"labels": {}, "ports": []}}}: what is not empty replaces the service's. Borrowed; NULL: none. */
+        struct json_object *binding;
 };
 
 struct compose_message {
@@ -61,11 +63,19 @@ struct compose_service {
 
 struct compose;                                         /* opaque */
 
+/* The questions of the documents' catalog sections, in the form of catalog.h, each variable once (the later document's), for asking before
+ * compose_read(). Documents that are YAML only when rendered are rendered (env->templates) with what env gives so far; those that are not
+ * even then have none. Never NULL; the caller's. env may be NULL. */
+struct json_object *compose_questions(const struct compose_doc *docs, size_t n, const struct compose_env *env);
+
 /* Reads all documents. *ret is always written (never NULL) and the caller's, for its messages. Returns 0, or negative with *err (the first
  * error, DR_E_INVALID_FORMAT) when a message is an error; services and the rest are empty then. */
 int compose_read(const struct compose_doc *docs, size_t n, const struct compose_env *env, struct compose **ret, struct dr_error *err);
 struct compose *compose_free(struct compose *c);
 DR_DEFINE_AUTO(struct compose *, compose_free)
+
+/* The text that templates made of document number doc, also when what follows failed; NULL: it was taken as it is. Borrowed. */
+const char *compose_rendered(const struct compose *c, size_t doc);
 
 const struct compose_message *compose_messages(const struct compose *c, size_t *ret_n);
 /* "docker-compose.yml:3:5: Unsupported config option for web service: 'port' (did you mean 'ports'?)", malloc'ed. */

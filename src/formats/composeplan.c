@@ -288,6 +288,8 @@ static struct json_object *body_of(struct plan *p, struct planned *s) {
         static const char *const not_hashed[] = { "scale", "selectorContainer", "selectorLink" };
         for (size_t i = 0; i < ARRAY_LEN(not_hashed); i++)
                 json_object_object_del(hashed, not_hashed[i]);
+        if (s->kind == KIND_SERVICE && json_get(lc, "healthCheck"))     /* upstream's belongs to the service too */
+                json_set(hashed, "healthCheck", json_copy(json_get(lc, "healthCheck")));
         add_hash(hashed, json_get(body, "metadata"));
         add_hash(lc, json_get(lc, "labels"));
         json_set(body, "launchConfig", lc);

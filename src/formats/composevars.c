@@ -2,16 +2,15 @@
 #include "compose-internal.h"
 
 #include "base/sbuf.h"
+#include "json.h"
 
 enum { STRING_BYTES_MAX = 1 << 20, TOTAL_BYTES_MAX = 16 << 20, NAME_BYTES_MAX = 256 };
 
 const char *compose_lookup(struct compose *c, const char *name) {
-        const char *v = c->env->lookup ? c->env->lookup(c->env->ctx, name) : NULL;
-        for (size_t i = c->defaults.n; !v && i-- > 0;) {
-                const struct ynode *def = ynode_get(c->defaults.v[i], name);
-                v = def ? def->text : NULL;
-        }
-        return v;
+        const char *v = json_str(c->answers, name, NULL);
+        if (!v && c->env->lookup)
+                v = c->env->lookup(c->env->ctx, name);
+        return v ? v : json_str(c->defaults, name, NULL);
 }
 
 static bool name_start(char ch) { return (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z') || ch == '_'; }
