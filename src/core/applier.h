@@ -1,6 +1,7 @@
 /* applier.h: the handlers of processes, a file per resource family, and what they share. */
 #pragma once
 #include "core-internal.h"
+#include "engine/plan.h"
 #include "formats/json.h"
 #include "hosts.h"
 
@@ -38,6 +39,11 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
 core_handler service_create, service_activate, service_update, service_deactivate, service_remove;
 core_handler service_create_with_ports;         /* env_ports.c */
 core_handler service_restart;                   /* service_restart.c */
+core_handler service_upgrade, service_cancelupgrade, service_finishupgrade, service_rollback;   /* upgrade.c */
+core_handler service_upgrade_to;                /* upgrade_to.c: to another service */
+struct plan_request service_request(struct core *c, const struct record *s);
+/* One pass: does what engine/plan.h says. DONE when the service is as it should be, else WAIT: its containers and a held-back try wake it. */
+enum step service_reconcile(struct core *c, struct record *s, struct run *run);
 core_handler stack_create, stack_remove;
 void service_idle(struct core *c, struct record *s);
 void service_trigger(struct core *c, int64_t service_id);       /* look again whether the service is as it should be */

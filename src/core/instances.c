@@ -114,8 +114,9 @@ static void unit_of(struct core *c, struct record *i, struct place_request *req)
                 return;
         }
         const struct records *l = world_by_text(c->world, T_instance, F_deploymentUnitUuid, unit);
-        for (size_t k = 0; k < l->n; k++)
-                if (!state_is_gone((enum state_id) l->v[k]->state) && l->v[k]->state != S_error && l->v[k]->state != S_erroring)
+        for (size_t k = 0; k < l->n; k++)        /* those set aside by an upgrade pin nothing (orchestration.md 2.3) */
+                if (!state_is_gone((enum state_id) l->v[k]->state) && l->v[k]->state != S_error && l->v[k]->state != S_erroring &&
+                    (l->v[k] == i || !record_bool(l->v[k], F_upgradeSetAside)))
                         vec_push(&req->instances, l->v[k]);
 }
 

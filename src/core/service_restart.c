@@ -1,8 +1,11 @@
 /* service_restart.c: rolling restart of a service: the same containers, a batch of units at a time (orchestration.md 2.7).
  *
- * Which containers are left is kept in the run's data, so a restart of the server goes on where it was. */
+ * Which containers are left is kept in the run's data, so a restart of the server goes on where it was. The next batch waits until all
+ * containers of the service serve: one that does not come back stops the walk, and the service says so. */
 #include "applier.h"
 #include "service_log.h"
+
+#include "engine/upgrade.h"
 
 #include <stdio.h>
 
@@ -25,18 +28,28 @@ static void begin(struct core *c, const struct record *s, struct run *run) {
         AUTO(json_free) struct json_object *left = json_object_new_array();
         const struct records *l = world_by_int(c->world, T_instance, F_serviceId, s->id);
         for (size_t i = 0; i < l->n; i++)
-                if (l->v[i]->state == S_running)
+                if (l->v[i]->state == S_running && !upgrade_is_aside(l->v[i]))
                         json_object_array_add(left, json_object_new_int64(l->v[i]->id));
         keep(run, batch, interval, left);
 }
 
-/* Is any container of the service on its way to another state? */
-static bool unsettled(struct core *c, const struct record *s) {
+/* A container that does not serve, be it on its way or not healthy yet; NULL: all do. */
+static const struct record *not_ready(struct core *c, const struct record *s) {
         const struct records *l = world_by_int(c->world, T_instance, F_serviceId, s->id);
         for (size_t i = 0; i < l->n; i++)
-                if (state_is_transitioning(T_instance, (enum state_id) l->v[i]->state))
-                        return true;
-        return false;
+                if (!upgrade_is_aside(l->v[i]) && !upgrade_serves(c->world, l->v[i], true))
+                        return l->v[i];
+        return NULL;
+}
+
+static void tell(struct core *c, struct record *s, const struct run *run, const struct record *waits_for) {
+        struct json_object *left = json_get_array(text_json(run->data), "left");
+        char text[400];
+        int n = snprintf(text, sizeof text, "restarting: %zu containers to go", left ? json_object_array_length(left) : 0);
+        if (waits_for)
+                snprintf(text + n, sizeof text - (size_t) n, ", waiting for %.150s (%s)", record_name(waits_for),
+                         waits_for->state == S_running ? str_or(record_str(waits_for, F_healthState), "initializing") : state_name((enum state_id) waits_for->state));
+        core_progress(c, s, text);
 }
 
 /* Restarts the next units; false when none is left. */
@@ -77,10 +90,11 @@ enum step service_restart(struct core *c, struct record *s, struct run *run, str
                 begin(c, s, run);
                 run->step = STEP_BATCH;
         }
-        if (unsettled(c, s)) {
-                core_progress(c, s, "restarting containers");
-                return STEP_WAIT;       /* woken when their state changes */
-        }
+        enum step converged = service_reconcile(c, s, run);     /* starts what did not come back by itself */
+        const struct record *waits_for = not_ready(c, s);
+        tell(c, s, run, waits_for);
+        if (waits_for || converged != STEP_DONE)
+                return STEP_WAIT;       /* woken when their state or health changes */
         int64_t now = core_wall_ms(c);
         if (run->step == STEP_UNDER_WAY) {
                 run->step = STEP_PAUSE;

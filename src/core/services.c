@@ -3,7 +3,7 @@
 #include "service_log.h"
 
 #include "base/log.h"
-#include "engine/plan.h"
+#include "engine/upgrade.h"
 #include "model/launch.h"
 #include "selected.h"
 
@@ -18,7 +18,7 @@ static bool lost(void *arg, const struct record *host) {
         return agent && (agent->state == S_reconnecting || agent->state == S_disconnecting || agent->state == S_disconnected);
 }
 
-static struct plan_request request(struct core *c, const struct record *s) {
+struct plan_request service_request(struct core *c, const struct record *s) {
         return (struct plan_request) { .world = c->world, .service = s, .usable = usable, .lost = lost, .arg = c };
 }
 
@@ -29,7 +29,7 @@ static void put_health(struct core *c, struct record *r, const char *health) {
 }
 
 static void update_health(struct core *c, struct record *s) {
-        struct plan_request req = request(c, s);
+        struct plan_request req = service_request(c, s);
         put_health(c, s, service_health(&req));
         struct record *stack = world_get(c->world, T_stack, record_int(s, F_stackId));
         if (!stack)
@@ -53,9 +53,9 @@ void health_changed(struct core *c, int64_t id) { service_trigger(c, id); }     
 void services_hosts_changed(struct core *c, int64_t account_id) {
         const struct records *l = world_of_account(c->world, T_service, account_id);
         for (size_t k = 0; k < l->n; k++)
-                if (record_bool(l->v[k], F_skip) || service_is_global(l->v[k]) || record_has(l->v[k], F_holdUntilMs) || l->v[k]->run) {
-                        if (record_has(l->v[k], F_holdUntilMs))
-                                core_clear(c, l->v[k], F_holdUntilMs);  /* what could not be placed may fit now */
+                if (record_bool(l->v[k], F_skip) || service_is_global(l->v[k]) || record_has(l->v[k], F_holdUntilMs) || record_has(l->v[k], F_scaleFull) || l->v[k]->run) {
+                        core_clear(c, l->v[k], F_holdUntilMs);          /* what could not be placed may fit now */
+                        core_clear(c, l->v[k], F_scaleFull);
                         core_wake(c, l->v[k]);
                 }
 }
@@ -118,7 +118,7 @@ static struct record *create_instance(struct core *c, struct record *s, struct r
 static struct record *member(struct core *c, struct record *du, const char *lc_name) {
         const struct records *l = world_by_text(c->world, T_instance, F_deploymentUnitUuid, record_text(du, F_deploymentUnitUuid));
         for (size_t k = l->n; k-- > 0;)
-                if (!state_is_gone((enum state_id) l->v[k]->state) && !record_bool(l->v[k], F_removeAfterStop) &&
+                if (!state_is_gone((enum state_id) l->v[k]->state) && !record_bool(l->v[k], F_removeAfterStop) && !upgrade_is_aside(l->v[k]) &&
                     str_eq(str_or(record_str(l->v[k], F_launchConfigName), LAUNCH_PRIMARY), lc_name))
                         return l->v[k];
         return NULL;
@@ -210,11 +210,54 @@ static bool any_usable_host(struct core *c, int64_t account_id) {
         return false;
 }
 
-/* One pass of reconciliation; DONE when the service is as it should be. */
-static enum step reconcile(struct core *c, struct record *s, struct run *run) {
-        struct plan_request req = request(c, s);
+/* scalePolicy: no room for what was tried last, so fewer; false when it cannot be fewer (orchestration.md 1.7). */
+static bool shrink(struct core *c, struct record *s, const struct plan *plan) {
+        struct scale_policy p = service_policy(s);
+        int64_t desired = service_scale(s), floor = MIN(MAX(p.min, record_int(s, F_lockedScale)), p.max);
+        if (!p.on || !plan->bad || !plan->message || !str_starts(plan->message, "Allocation failed") || desired <= floor)
+                return false;
+        core_put_int(c, s, F_desiredScale, MAX(floor, desired - p.increment));
+        core_put_bool(c, s, F_scaleFull, true);         /* until hosts or the policy change */
+        return true;
+}
+
+static bool may_grow(const struct record *s) {
+        struct scale_policy p = service_policy(s);
+        return p.on && service_scale(s) < p.max && !record_bool(s, F_scaleFull);
+}
+
+/* It is as it should be: a policy remembers that, and tries more. */
+static bool grow(struct core *c, struct record *s) {
+        struct scale_policy p = service_policy(s);
+        int64_t desired = service_scale(s);
+        if (!p.on)
+                return false;
+        core_put_int(c, s, F_lockedScale, desired);
+        core_put_int(c, s, F_desiredScale, may_grow(s) ? MIN(p.max, desired + p.increment) : desired);
+        return service_scale(s) > desired;
+}
+
+/* What fails is tried again, but not at once. */
+static void hold_back(struct core *c, struct record *s, struct run *run, const struct plan *plan) {
+        run->attempts++;
+        int64_t hold = MIN((int64_t) HOLD_MAX_MS, HOLD_BASE_MS + ((int64_t) 100 << MIN(run->attempts, (uint16_t) 16)));
+        core_put_int(c, s, F_holdUntilMs, core_wall_ms(c) + hold);
+        if (!plan->message)
+                return;
+        text_unref(run->error);
+        run->error = text_get(plan->message, strlen(plan->message));
+        core_progress(c, s, plan->message);
+}
+
+enum step service_reconcile(struct core *c, struct record *s, struct run *run) {
+        struct plan_request req = service_request(c, s);
         struct plan plan;
         service_plan(&req, &plan);
+        bool smaller = shrink(c, s, &plan);
+        if (smaller || (plan_converged(&plan) && grow(c, s))) {
+                plan_done(&plan);
+                service_plan(&req, &plan);
+        }
         bool none = !world_by_int(c->world, T_instance, F_serviceId, s->id)->n;
         if (none && !plan_converged(&plan) && !any_usable_host(c, s->account_id)) {
                 core_put_bool(c, s, F_skip, true);      /* no host yet: active and empty until the first one comes (1.2) */
@@ -224,16 +267,8 @@ static enum step reconcile(struct core *c, struct record *s, struct run *run) {
         }
         core_clear(c, s, F_skip);
         int64_t now = core_wall_ms(c);
-        if (plan.bad) {                                 /* what fails is tried again, but not at once */
-                run->attempts++;
-                int64_t hold = MIN((int64_t) HOLD_MAX_MS, HOLD_BASE_MS + ((int64_t) 100 << MIN(run->attempts, (uint16_t) 16)));
-                core_put_int(c, s, F_holdUntilMs, now + hold);
-                if (plan.message) {
-                        text_unref(run->error);
-                        run->error = text_get(plan.message, strlen(plan.message));
-                        core_progress(c, s, plan.message);
-                }
-        }
+        if (plan.bad && !smaller)
+                hold_back(c, s, run, &plan);
         int64_t hold = record_int(s, F_holdUntilMs);
         bool held = hold > now;
         if (held)
@@ -279,9 +314,10 @@ enum step service_activate(struct core *c, struct record *s, struct run *run, st
                         return STEP_WAIT;
                 }
                 run->step = 1;
+                core_clear(c, s, F_scaleFull);
                 service_log(c, s, NULL, LOG_OF_SERVICE, "service.activate", "Activating service");
         }
-        return reconcile(c, s, run);
+        return service_reconcile(c, s, run);
 }
 
 enum step service_update(struct core *c, struct record *s, struct run *run, struct step_ctx *ctx) {
@@ -289,15 +325,17 @@ enum step service_update(struct core *c, struct record *s, struct run *run, stru
         if (run->step == 0) {
                 bool asked = run->data && json_has(text_json(run->data), "old");        /* by a PUT; else something changed by itself */
                 service_log(c, s, NULL, LOG_OF_SERVICE, asked ? "service.update" : "service.trigger", asked ? "Updating service" : "Re-evaluating state");
-                if (asked)
+                if (asked) {
                         selected_by_service(c, s, false);
+                        core_clear(c, s, F_scaleFull);
+                }
                 run->step = 1;
         }
         if (s->state == S_updating_inactive) {
                 update_health(c, s);
                 return STEP_DONE;
         }
-        return reconcile(c, s, run);
+        return service_reconcile(c, s, run);
 }
 
 enum step service_deactivate(struct core *c, struct record *s, struct run *run, struct step_ctx *ctx) {
@@ -359,10 +397,10 @@ void service_idle(struct core *c, struct record *s) {
                 core_wake(c, stack);
         if (s->state != S_active && s->state != S_updating_active)
                 return;
-        struct plan_request req = request(c, s);
+        struct plan_request req = service_request(c, s);
         struct plan plan;
         service_plan(&req, &plan);
-        bool act = !plan_converged(&plan);
+        bool act = !plan_converged(&plan) || may_grow(s);
         plan_done(&plan);
         if (!act || (record_bool(s, F_skip) && !any_usable_host(c, s->account_id)))
                 return;                         /* nothing to do: no change of state is seen (1.2) */

@@ -1,6 +1,6 @@
 /* health.c: health of services, stacks and environments from their containers (orchestration.md 1.12). */
 #include "formats/json.h"
-#include "plan.h"
+#include "upgrade.h"
 
 static bool gone(const struct record *r) { return r->state == S_removing || r->state == S_removed || r->state == S_purging || r->state == S_purged; }
 
@@ -9,11 +9,12 @@ const char *service_health(const struct plan_request *req) {
         if (s->kind != T_service && s->kind != T_loadBalancerService)
                 return "healthy";
         bool global = service_is_global(s);
+        struct scale_policy policy = service_policy(s);
         const struct records *l = world_by_int(req->world, T_instance, F_serviceId, s->id);
         int64_t healthy = 0, init = 0, once = 0, count = 0;
         for (size_t k = 0; k < l->n; k++) {
                 const struct record *i = l->v[k];
-                if (gone(i) || i->state == S_error || i->state == S_erroring)
+                if (gone(i) || i->state == S_error || i->state == S_erroring || upgrade_is_aside(i))
                         continue;
                 const struct record *host = world_get(req->world, T_host, record_int(i, F_hostId));
                 if (global && (!host || !req->usable(req->arg, host)))
@@ -27,7 +28,7 @@ const char *service_health(const struct plan_request *req) {
                 else if (record_bool(i, F_startOnce) && record_int(i, F_startCount) > 0 && (i->state == S_stopped || i->state == S_stopping))
                         once++;
         }
-        int64_t expected = service_lc_count(s) * record_int_or(s, F_scale, 1);
+        int64_t expected = service_lc_count(s) * (policy.on ? policy.min : record_int_or(s, F_scale, 1));
         if (once > 0 && once >= (global ? count : expected))
                 return "started-once";
         healthy += once;

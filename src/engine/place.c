@@ -252,9 +252,8 @@ static bool ports_free(const struct place_request *req, const struct ports *want
         const struct records *l = world_by_int(req->world, T_instance, F_hostId, host->id);
         for (size_t k = 0; k < l->n; k++) {
                 const struct record *i = l->v[k];
-                if ((i->state != S_starting && i->state != S_restarting && i->state != S_running && i->state != S_stopping) ||
-                    record_bool(i, F_upgradeSetAside))
-                        continue;
+                if (i->state != S_starting && i->state != S_restarting && i->state != S_running && i->state != S_stopping)
+                        continue;       /* one set aside by an upgrade lets go of its ports when it has stopped, not before */
                 bool own = false;
                 for (size_t m = 0; m < req->instances.n; m++)
                         own |= req->instances.v[m] == i;

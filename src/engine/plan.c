@@ -4,15 +4,18 @@
 #include "formats/json.h"
 #include "model/launch.h"
 #include "place.h"
+#include "upgrade.h"
 
 enum { LCS_MAX = 64 };
 
 struct unit {
         struct record *du;
         VEC(struct record *) members;
+        VEC(struct record *) aside;     /* set aside by an upgrade: not its members, but they go when it goes */
         int index;
         int64_t create_index, host;     /* host: global services, where it belongs */
         bool bad, unhealthy, going;     /* going: some member is on its way out */
+        bool blocked;                   /* a set-aside container holds what the next one needs: nothing is made or started */
         const char *message;
 };
 
@@ -74,11 +77,23 @@ static bool host_wanted(const struct plan_request *req, const struct record *hos
         return true;
 }
 
+struct scale_policy service_policy(const struct record *s) {
+        struct json_object *p = record_json(s, F_scalePolicy);
+        int64_t min = MAX(json_int(p, "min", 1), (int64_t) 1), max = MAX(json_int(p, "max", 1), min);
+        return (struct scale_policy) { .on = p && !service_is_global(s), .min = min, .max = max, .increment = MAX(json_int(p, "increment", 1), (int64_t) 1) };
+}
+
+int64_t service_scale(const struct record *s) {
+        struct scale_policy p = service_policy(s);
+        int64_t desired = record_int_or(s, F_desiredScale, p.min);
+        return p.on ? MIN(MAX(desired, p.min), p.max) : record_int_or(s, F_scale, 1);
+}
+
 int64_t service_desired(const struct plan_request *req) {
         if (!service_lc_count(req->service))
                 return 0;
         if (!service_is_global(req->service))
-                return record_int_or(req->service, F_scale, 1);
+                return service_scale(req->service);
         const struct records *hosts = world_of_account(req->world, T_host, req->service->account_id);
         int64_t n = 0;
         for (size_t i = 0; i < hosts->n; i++)
@@ -96,6 +111,17 @@ static bool is_started(const struct record *i) {
         return i->state == S_running || i->state == S_updating_running || (once_ran(i) && (i->state == S_stopped || i->state == S_stopping));
 }
 
+static bool is_unhealthy(const struct plan_request *req, const struct record *i) {
+        int64_t host_id = record_int(i, F_hostId);
+        const struct record *host = host_id ? world_get(req->world, T_host, host_id) : NULL;
+        if (host_id && (!host || host->state == S_removing || host->state == S_removed))
+                return true;
+        if (host && is_transitioning(i) && req->lost(req->arg, host))
+                return true;
+        const char *health = record_str(i, F_healthState);
+        return str_eq(health, "unhealthy") || str_eq(health, "updating-unhealthy");
+}
+
 static void judge(const struct plan_request *req, struct unit *u) {
         for (size_t k = 0; k < u->members.n; k++) {
                 struct record *i = u->members.v[k];
@@ -107,16 +133,11 @@ static void judge(const struct plan_request *req, struct unit *u) {
                         u->bad = true;
                         u->message = record_str(i, F_transitioningMessage);
                 }
-                int64_t host_id = record_int(i, F_hostId);
-                const struct record *host = host_id ? world_get(req->world, T_host, host_id) : NULL;
-                if (host_id && (!host || host->state == S_removing || host->state == S_removed))
-                        u->unhealthy = true;
-                if (host && is_transitioning(i) && req->lost(req->arg, host))
-                        u->unhealthy = true;
-                const char *health = record_str(i, F_healthState);
-                if (health && (str_eq(health, "unhealthy") || str_eq(health, "updating-unhealthy")))
-                        u->unhealthy = true;
+                u->unhealthy |= is_unhealthy(req, i);
         }
+        for (size_t k = 0; k < u->aside.n; k++)
+                u->blocked |= upgrade_still_runs(u->aside.v[k]);
+        u->blocked &= !upgrade_conf(req->service).start_first;
 }
 
 static int member_lc(const struct plan_request *req, const struct record *i) {
@@ -133,6 +154,8 @@ static int by_create_index(const void *a, const void *b) {
                 return (*x)->create_index < (*y)->create_index ? -1 : 1;
         return (*x)->index - (*y)->index;
 }
+
+static const char EXTRA[] = "Removing extra service instance", BAD[] = "Removing bad service instance", UNHEALTHY[] = "Removing unhealthy service instance";
 
 struct planning {
         const struct plan_request *req;
@@ -166,10 +189,13 @@ static void collect_units(struct planning *p) {
                 struct text *uuid = record_text(i, F_deploymentUnitUuid);
                 struct unit *u = uuid ? map_get(&by_uuid, (uint64_t) (uintptr_t) uuid) : NULL;
                 if (u) {
-                        vec_push(&u->members, i);
+                        if (upgrade_is_aside(i))
+                                vec_push(&u->aside, i);
+                        else
+                                vec_push(&u->members, i);
                         u->create_index = MIN(u->create_index, record_int(i, F_createIndex));
                 } else if (!is_going(i)) {      /* its unit is gone: so must it */
-                        step(p, (struct plan_step) { .action = PLAN_REMOVE_INSTANCE, .instance = i, .reason = "Removing extra service instance" });
+                        step(p, (struct plan_step) { .action = PLAN_REMOVE_INSTANCE, .instance = i, .reason = EXTRA });
                 } else {
                         p->plan->waiting = true;
                 }
@@ -184,17 +210,42 @@ static void collect_units(struct planning *p) {
         vec_sort(&p->units, by_create_index);
 }
 
+static void remove_instance(struct planning *p, struct record *i, const char *reason) {
+        if (is_going(i))
+                p->plan->waiting = true;
+        else
+                step(p, (struct plan_step) { .action = PLAN_REMOVE_INSTANCE, .instance = i, .reason = reason });
+}
+
 static void remove_unit(struct planning *p, struct unit *u, const char *reason) {
         if (!record_bool(u->du, F_evictable))   /* else an emptied one would count as a unit that lacks its containers */
                 step(p, (struct plan_step) { .action = PLAN_CONDEMN_UNIT, .unit = u->du });
-        for (size_t k = 0; k < u->members.n; k++) {
-                if (is_going(u->members.v[k]))
-                        p->plan->waiting = true;
-                else
-                        step(p, (struct plan_step) { .action = PLAN_REMOVE_INSTANCE, .instance = u->members.v[k], .reason = reason });
-        }
-        if (!u->members.n)
+        for (size_t k = 0; k < u->members.n; k++)
+                remove_instance(p, u->members.v[k], reason);
+        for (size_t k = 0; k < u->aside.n; k++)
+                remove_instance(p, u->aside.v[k], reason);
+        if (!u->members.n && !u->aside.n)
                 step(p, (struct plan_step) { .action = PLAN_DROP_UNIT, .unit = u->du });
+}
+
+/* A unit with set-aside containers keeps them, for a rollback: only what is bad or unhealthy in it goes, and comes back in the same unit. */
+static void renew_unit(struct planning *p, struct unit *u) {
+        p->plan->waiting = true;
+        for (size_t k = 0; k < u->members.n; k++) {
+                struct record *i = u->members.v[k];
+                if (!is_going(i) && (i->state == S_error || is_unhealthy(p->req, i)))
+                        remove_instance(p, i, i->state == S_error ? BAD : UNHEALTHY);
+        }
+}
+
+/* A set-aside container of this launch config that is taken back when its unit's turn comes (a rollback): none is made in its place. */
+static bool comes_back(const struct planning *p, const struct unit *u, int lc) {
+        for (size_t k = 0; k < u->aside.n; k++) {
+                const struct record *i = u->aside.v[k];
+                if (!is_going(i) && i->state != S_error && i->state != S_erroring && member_lc(p->req, i) == lc && !upgrade_is_old(p->req->service, i))
+                        return true;
+        }
+        return false;
 }
 
 /* A member whose volumes-from or network-from partner in the unit is missing goes too (orchestration.md 1.13). */
@@ -214,7 +265,7 @@ static bool dependency_missing(const struct planning *p, const struct record *i)
 }
 
 static void complete_unit(struct planning *p, struct unit *u, int lcs) {
-        bool there[LCS_MAX] = { 0 }, wait = false;
+        bool there[LCS_MAX] = { 0 }, wait = u->blocked;
         for (size_t k = 0; k < u->members.n; k++) {
                 struct record *i = u->members.v[k];
                 int lc = member_lc(p->req, i);
@@ -222,8 +273,10 @@ static void complete_unit(struct planning *p, struct unit *u, int lcs) {
                         wait = true;
                         continue;
                 }
+                if (lc < 0 && upgrade_is_under_way(p->req->service))
+                        continue;       /* dropped by the upgrade: set aside with its unit, not removed before */
                 if (lc < 0 || there[lc]) {
-                        step(p, (struct plan_step) { .action = PLAN_REMOVE_INSTANCE, .instance = i, .reason = "Removing extra service instance" });
+                        step(p, (struct plan_step) { .action = PLAN_REMOVE_INSTANCE, .instance = i, .reason = EXTRA });
                         continue;
                 }
                 if (dependency_missing(p, i)) {
@@ -234,6 +287,8 @@ static void complete_unit(struct planning *p, struct unit *u, int lcs) {
                 there[lc] = true;
                 if (is_started(i) && !is_transitioning(i))
                         continue;
+                if (i->state == S_stopped && !once_ran(i) && u->blocked)
+                        continue;
                 if (i->state == S_stopped && !once_ran(i))
                         step(p, (struct plan_step) { .action = PLAN_START_INSTANCE, .instance = i });
                 else if (is_transitioning(i))
@@ -241,7 +296,9 @@ static void complete_unit(struct planning *p, struct unit *u, int lcs) {
         }
         p->plan->waiting |= wait;
         for (int lc = 0; lc < lcs && !wait; lc++)       /* after the old ones are gone: names are theirs until then */
-                if (!there[lc])
+                if (!there[lc] && comes_back(p, u, lc))
+                        p->plan->waiting = true;
+                else if (!there[lc])
                         step(p, (struct plan_step) { .action = PLAN_CREATE_INSTANCE, .unit = u->du, .lc = lc, .index = u->index,
                                                      .host = u->host, .reason = "Creating extra service instance" });
 }
@@ -275,29 +332,33 @@ void service_plan(const struct plan_request *req, struct plan *ret) {
                 map_set(&used, (uint64_t) p.units.v[k]->index, &here);
         for (size_t k = 0; k < p.units.n; k++) {
                 struct unit *u = p.units.v[k];
-                if (u->bad || u->unhealthy || record_bool(u->du, F_evictable)) {
-                        remove_unit(&p, u, record_bool(u->du, F_evictable) ? "Removing extra service instance" : u->bad ? "Removing bad service instance" : "Removing unhealthy service instance");
-                        if (u->bad && !record_bool(u->du, F_evictable)) {
-                                ret->bad = true;
-                                ret->message = u->message ? u->message : ret->message;
-                        }
+                bool evictable = record_bool(u->du, F_evictable), sick = u->bad || u->unhealthy;
+                if (u->bad && !evictable) {
+                        ret->bad = true;
+                        ret->message = u->message ? u->message : ret->message;
+                }
+                if (evictable || (sick && !u->aside.n)) {
+                        remove_unit(&p, u, evictable ? EXTRA : u->bad ? BAD : UNHEALTHY);
                         continue;
                 }
                 if (global) {
                         const struct record *host = world_get(req->world, T_host, u->host);
                         if (!host || map_get(&covered, (uint64_t) u->host)) {
-                                remove_unit(&p, u, "Removing extra service instance");
+                                remove_unit(&p, u, EXTRA);
                                 continue;
                         }
                         map_set(&covered, (uint64_t) u->host, &here);
                         if (!host_wanted(req, host))    /* left alone as it is (1.6) */
                                 continue;
                 } else if (kept >= desired) {
-                        remove_unit(&p, u, "Removing extra service instance");
+                        remove_unit(&p, u, EXTRA);
                         continue;
                 }
                 kept++;
-                complete_unit(&p, u, lcs);
+                if (sick)
+                        renew_unit(&p, u);
+                else
+                        complete_unit(&p, u, lcs);
         }
         int index = 0;
         if (global) {
@@ -318,6 +379,7 @@ void service_plan(const struct plan_request *req, struct plan *ret) {
         map_done(&covered);
         for (size_t k = 0; k < p.units.n; k++) {
                 vec_done(&p.units.v[k]->members);
+                vec_done(&p.units.v[k]->aside);
                 free(p.units.v[k]);
         }
         vec_done(&p.units);

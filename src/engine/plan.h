@@ -1,6 +1,6 @@
 /* plan.h: what a service needs to become what it should be. Pure: takes the world read-only and returns steps.
  *
- * Rules: orchestration.md 1.3 (one pass), 1.5 (fixed scale), 1.6 (global), 1.8 (start-once), 1.13 (events). The applier carries
+ * Rules: orchestration.md 1.3 (one pass), 1.5 (fixed scale), 1.6 (global), 1.7 (policy), 1.8 (start-once), 1.13 (events). The applier carries
  * the steps out in order, in one batch where it can, and plans again when something changed. */
 #pragma once
 #include "model/world.h"
@@ -43,6 +43,10 @@ bool service_is_global(const struct record *service);
 int service_lc_count(const struct record *service);                     /* 0: nothing to run (selector only) */
 const char *service_lc_name(const struct record *service, int lc);      /* LAUNCH_PRIMARY for 0 */
 struct json_object *service_lc(const struct record *service, int lc);   /* borrowed */
+/* scalePolicy (orchestration.md 1.7); off for global services. */
+struct scale_policy { bool on; int64_t min, max, increment; };
+struct scale_policy service_policy(const struct record *service);
+int64_t service_scale(const struct record *service);                    /* of a service that is not global: by policy or as it was set */
 /* How many units it should have now. */
 int64_t service_desired(const struct plan_request *req);
 /* orchestration.md 1.12: "healthy", "degraded", "unhealthy", "initializing", "started-once". */
