@@ -221,6 +221,8 @@ const char *api_hint(const struct api *a) {
 static char *full_url(const struct api *a, const char *path) {
         if (path[0] == '/')
                 return dr_xasprintf("%s/v2-beta%s", a->base, path);
+        if (str_starts(path, "v1-catalog"))
+                return dr_xasprintf("%s/%s", a->base, path);
         const char *p = strstr(path, "/v2-beta");
         if (!p && (p = strstr(path, "/v1")))
                 return dr_xasprintf("%s%s", a->base, p);

@@ -1,6 +1,6 @@
 /* api_client.h: calls of drover's API (/v2-beta) for the command line: keys, errors in words, pages, events.
  *
- * Blocking, one thread. Paths are below the API version: "/projects/1a5/stacks"; links that the API printed may be given too
+ * Blocking, one thread. Paths are below the API version: "/projects/1a5/stacks"; "v1-catalog/..." is the catalog's; links that the API printed may be given too
  * and are always sent to the configured server (a link's host may be a name that only the server knows, and keys go nowhere
  * else). Behaviour: api.md 1.5 to 1.7, 2.1, 5.1. */
 #pragma once

@@ -6,7 +6,7 @@
 
 #include "config_file.h"
 
-enum { ERROR_GRACE_MS = 5000, ANSWER_BYTES_MAX = 1024 };
+enum { ERROR_GRACE_MS = 5000, ANSWER_BYTES_MAX = 16384 };
 
 int cli_load_config(struct cli *c) {
         if (c->config)
@@ -138,7 +138,7 @@ char *cli_ask(const char *question, const char *other, bool secret) {
                 return NULL;
         if (other && *other)
                 fprintf(stderr, "%s [%s]: ", question, secret ? "unchanged" : other);
-        else
+        else if (*question)
                 fprintf(stderr, "%s: ", question);
         (void) fflush(stderr);
         bool hide = secret && tcgetattr(STDIN_FILENO, &before) == 0;

@@ -15,6 +15,7 @@ struct cli {
         char *config_path;
         struct json_object *config;     /* cli.json; NULL until cli_load_config() */
         struct api *api;                /* NULL until cli_connect() */
+        char *rancher_version;          /* catalog_entry.c: which the server is for templates; NULL until asked */
         struct dr_error err;
         const char *hint;               /* shown behind the error; static storage or NULL */
         bool complained;                /* errors were shown already: exit 1 without another */

@@ -23,7 +23,7 @@ static const struct opt_row rows[] = {
 };
 
 static const struct opt_command *const verbs[] = {
-        &verb_login, &verb_config, &verb_env, &verb_hosts, &verb_stacks, &verb_services, &verb_ps, &verb_up, &verb_run, &verb_convert, &verb_start, &verb_stop,
+        &verb_login, &verb_config, &verb_env, &verb_hosts, &verb_stacks, &verb_services, &verb_ps, &verb_up, &verb_catalog, &verb_export, &verb_run, &verb_convert, &verb_start, &verb_stop,
         &verb_restart, &verb_scale, &verb_rm, &verb_logs, &verb_exec, &verb_docker, &verb_ssh, &verb_pull, &verb_volumes, &verb_secrets,
         &verb_inspect, &verb_events, &verb_wait, &verb_lab, &verb_doctor, &verb_simulate, &verb_completion,
         &verb_help, &verb_complete,
@@ -71,5 +71,6 @@ int main(int argc, char **argv) {
         api_free(cli.api);
         json_free(cli.config);
         free(cli.config_path);
+        free(cli.rancher_version);
         return r < 0 || (r == 0 && cli.complained) ? 1 : r;
 }

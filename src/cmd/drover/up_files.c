@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "base/map.h"
 #include "base/vec.h"
+#include "formats/answers.h"
+#include "formats/catalog.h"
+#include "formats/json.h"
+#include "questions.h"
 #include "read_fd.h"
 #include "up_plan.h"
 
@@ -14,8 +17,7 @@ struct doc { char *path, *text; size_t len; };
 
 struct reader {
         VEC(struct doc) docs;
-        VEC(char *) env_strings;        /* "NAME\0value" */
-        struct smap env;
+        struct json_object *env;        /* of the env file; NULL: none */
 };
 
 static int read_text(const char *path, char **ret, size_t *ret_len, struct dr_error *err) {
@@ -70,48 +72,17 @@ static int add_docs(struct reader *rd, const struct up_files_config *cfg, struct
         return cfg->rancher_file ? add_doc(rd, cfg->rancher_file, err) : add_beside(rd, "rancher-compose.yml", err);
 }
 
-static void set_env(struct reader *rd, const char *name, size_t len, const char *value) {
-        char *s = dr_xmalloc(len + strlen(value) + 2);
-        memcpy(s, name, len);
-        s[len] = '\0';
-        memcpy(s + len + 1, value, strlen(value) + 1);
-        vec_push(&rd->env_strings, s);
-        (void) smap_set(&rd->env, s, s + len + 1);      /* an earlier value stays in env_strings until the end */
-}
-
-/* Lines NAME=VALUE, as docker-compose's env files: '#' lines and blank lines are skipped, quotes are part of the value. */
 static int read_env_file(struct reader *rd, const char *path, struct dr_error *err) {
         auto_free char *text = NULL;
         size_t len;
-        unsigned line = 0;
         int r = read_text(path, &text, &len, err);
-        if (r < 0)
-                return r;
-        for (char *p = text, *next; *p; p = next) {
-                next = p + strcspn(p, "\n");
-                if (*next)
-                        *next++ = '\0';
-                line++;
-                p += strspn(p, " \t");
-                p[strcspn(p, "\r")] = '\0';
-                if (!*p || *p == '#')
-                        continue;
-                const char *eq = strchr(p, '=');
-                if (eq == p)
-                        return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "%s:%u: a variable without name", path, line);
-                if (rd->env_strings.n >= UP_ENV_NAMES_MAX)
-                        return dr_fail(err, DR_E_TOO_LARGE, NULL, "%s: more than %d variables", path, UP_ENV_NAMES_MAX);
-                if (eq)
-                        set_env(rd, p, (size_t) (eq - p), eq + 1);
-        }
-        return 0;
+        return r < 0 ? r : answers_parse(path, text, len, &rd->env, err);
 }
 
 /* The env file wins over the environment, as rancher-compose documents it. */
 static const char *find_variable(void *ctx, const char *name) {
         struct reader *rd = ctx;
-        const char *value = smap_get(&rd->env, name);
-        return value ? value : getenv(name);
+        return json_str(rd->env, name, getenv(name));
 }
 
 static int read_named(void *ctx, const char *doc, const char *path, char **ret, size_t *ret_len, struct dr_error *err) {
@@ -149,31 +120,80 @@ static void reader_done(struct reader *rd) {
                 free(rd->docs.v[i].text);
         }
         vec_done(&rd->docs);
-        for (size_t i = 0; i < rd->env_strings.n; i++)
-                free(rd->env_strings.v[i]);
-        vec_done(&rd->env_strings);
-        smap_done(&rd->env);
+        json_free(rd->env);
+}
+
+/* ---- questions ---- */
+
+static bool is_template(const struct reader *rd) {
+        for (size_t i = 0; i < rd->docs.n; i++)
+                if (memmem(rd->docs.v[i].text, rd->docs.v[i].len, "{{", 2))
+                        return true;
+        return false;
+}
+
+/* The version that the catalog section of a document says. Caller frees; NULL: none says one. */
+static char *find_version(const struct reader *rd) {
+        for (size_t i = 0; i < rd->docs.n; i++) {
+                AUTO(json_free) struct json_object *record = NULL;
+                if (catalog_version_parse(rd->docs.v[i].text, rd->docs.v[i].len, rd->docs.v[i].path, "", &record, NULL) < 0)
+                        continue;       /* YAML only after its template has run; what is wrong with it the compose reader tells */
+                if (*json_str(record, "version", ""))
+                        return dr_xstrdup(json_str(record, "version", ""));
+        }
+        return NULL;
+}
+
+/* Asks for the variables that neither the env file nor the environment has. */
+static int answer_questions(struct reader *rd, struct json_object *questions, struct json_object **ret, struct dr_error *err) {
+        AUTO(json_free) struct json_object *given = json_object_new_object();
+        bool from_stdin = false;
+        for (size_t i = 0; i < rd->docs.n; i++)
+                from_stdin = from_stdin || str_eq(rd->docs.v[i].path, "-");
+        for (size_t i = 0; i < json_object_array_length(questions); i++) {
+                const char *variable = json_str(json_object_array_get_idx(questions, i), "variable", ""), *value = find_variable(rd, variable);
+                if (value)
+                        json_set_str(given, variable, value);
+        }
+        struct questions_config cfg = { .questions = questions, .given = given, .ask = !from_stdin && isatty(STDIN_FILENO) };
+        return questions_answer(&cfg, ret, err);
+}
+
+/* ---- all of it ---- */
+
+static int read_docs(struct reader *rd, const struct up_files_config *cfg, struct dr_error *err) {
+        int r = add_docs(rd, cfg, err);
+        return r < 0 || !cfg->env_file ? r : read_env_file(rd, cfg->env_file, err);
+}
+
+static int fail_with_count(const struct compose *compose, int r, struct dr_error *err) {
+        size_t n, errors = 0;
+        const struct compose_message *m = compose_messages(compose, &n);
+        for (size_t i = 0; i < n; i++)
+                errors += !m[i].warning;
+        return errors == 0 ? r : dr_fail(err, DR_E_INVALID_FORMAT, NULL, "nothing was changed: the files have %zu error%s", errors, errors == 1 ? "" : "s");
 }
 
 static int read_all(struct reader *rd, const struct up_files_config *cfg, struct up_files *ret, struct dr_error *err) {
-        int r = add_docs(rd, cfg, err);
-        if (r < 0 || (cfg->env_file && (r = read_env_file(rd, cfg->env_file, err)) < 0))
+        AUTO(json_free) struct json_object *questions = NULL, *answers = NULL;
+        int r = read_docs(rd, cfg, err);
+        if (r < 0)
                 return r;
         struct compose_doc docs[COMPOSE_DOCS_MAX];
         for (size_t i = 0; i < rd->docs.n; i++)
                 docs[i] = (struct compose_doc) { .name = rd->docs.v[i].path, .text = rd->docs.v[i].text, .len = rd->docs.v[i].len };
-        auto_free char *stack = stack_name(cfg, rd);
+        auto_free char *stack = stack_name(cfg, rd), *version = find_version(rd);
         AUTO(compose_free) struct compose *compose = NULL;
-        struct compose_env env = { .ctx = rd, .lookup = find_variable, .read_file = read_named, .stack = stack };
+        struct compose_env env = { .ctx = rd, .lookup = find_variable, .read_file = read_named, .stack = stack, .templates = true, .version = version,
+                                   .environment = is_template(rd) && cfg->environment ? cfg->environment(cfg->ctx) : NULL };
+        questions = compose_questions(docs, rd->docs.n, &env);
+        if ((r = answer_questions(rd, questions, &answers, err)) < 0)
+                return r;
+        env.answers = answers;
         r = compose_read(docs, rd->docs.n, &env, &compose, err);
         show_messages(compose);
-        if (r < 0) {
-                size_t n, errors = 0;
-                const struct compose_message *m = compose_messages(compose, &n);
-                for (size_t i = 0; i < n; i++)
-                        errors += !m[i].warning;
-                return errors == 0 ? r : dr_fail(err, DR_E_INVALID_FORMAT, NULL, "nothing was changed: the files have %zu error%s", errors, errors == 1 ? "" : "s");
-        }
+        if (r < 0)
+                return fail_with_count(compose, r, err);
         *ret = (struct up_files) { .stack = dr_take(stack), .compose = dr_take(compose) };
         return 0;
 }
@@ -181,6 +201,20 @@ static int read_all(struct reader *rd, const struct up_files_config *cfg, struct
 int up_files_read(const struct up_files_config *cfg, struct up_files *ret, struct dr_error *err) {
         struct reader rd = { 0 };
         int r = read_all(&rd, cfg, ret, err);
+        reader_done(&rd);
+        return r;
+}
+
+int up_files_render(const struct up_files_config *cfg, struct dr_error *err) {
+        struct reader rd = { 0 };
+        struct up_files files = { 0 };
+        int r = read_all(&rd, cfg, &files, err);
+        for (size_t i = 0; r >= 0 && i < rd.docs.n; i++) {
+                const char *text = str_or(compose_rendered(files.compose, i), rd.docs.v[i].text);
+                size_t n = strlen(text);
+                printf("%s# %s\n%s%s", i ? "---\n" : "", rd.docs.v[i].path, text, n && text[n - 1] != '\n' ? "\n" : "");
+        }
+        up_files_done(&files);
         reader_done(&rd);
         return r;
 }

@@ -33,6 +33,16 @@ static int print_names(struct cli *c, enum res_type t) {
         return r;
 }
 
+static int print_templates(struct cli *c) {
+        AUTO(json_free) struct json_object *list = NULL;
+        int r = c->api ? 0 : cli_connect(c, NULL);
+        if (r >= 0)
+                r = api_list(c->api, "/projectTemplates", &list, &c->err);
+        for (size_t i = 0; r >= 0 && i < json_object_array_length(list); i++)
+                puts(json_str(json_object_array_get_idx(list, i), "name", ""));
+        return r;
+}
+
 /* KIND[,KIND...]; quiet about everything, since it runs while someone types. */
 static int run_complete(const struct opts *o, void *context) {
         struct cli *c = context;
@@ -43,6 +53,11 @@ static int run_complete(const struct opts *o, void *context) {
                         for (size_t i = 0; i < c->root->n_sub; i++)
                                 if (!c->root->sub[i]->hidden)
                                         puts(c->root->sub[i]->name);
+                        continue;
+                }
+                if (str_eq(kind, "template")) {
+                        if (print_templates(c) < 0)
+                                return 1;
                         continue;
                 }
                 int t = res_type_from_string(kind);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "service_verbs.h"
 #include "verbs.h"
 
 static const struct opt_row rows[] = {
@@ -212,6 +213,6 @@ const struct opt_command verb_ps = {
 
 static const struct opt_row services_rows[] = { CLI_ALL_ROW, CLI_SYSTEM_ROW, CLI_LIST_ROWS };
 static const struct opt_command services_ls = { .name = "ls", .aliases = "list", .summary = "list services", OPT_ROWS(services_rows), .run = run };
-static const struct opt_command *const services_sub[] = { &services_ls };
-const struct opt_command verb_services = { .name = "services", .aliases = "service", .summary = "list services", OPT_ROWS(services_rows),
+static const struct opt_command *const services_sub[] = { &services_ls, &service_upgrade, &service_finish, &service_rollback, &service_cancel, &service_continue };
+const struct opt_command verb_services = { .name = "services", .aliases = "service", .summary = "services: list, upgrade", OPT_ROWS(services_rows),
                                            OPT_SUB(services_sub), .run = run };

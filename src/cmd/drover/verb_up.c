@@ -4,145 +4,36 @@
  * compose_services() gives: what others refer to first. Running it twice changes nothing the second time. */
 #include <stdio.h>
 
-#include "base/vec.h"
-#include "cli.h"
-#include "formats/compose_change.h"
 #include "net/http.h"
-#include "up_files.h"
+#include "rollout.h"
+#include "up.h"
 #include "verbs.h"
 
 static const struct opt_row rows[] = {
         { .name = "file", .letter = 'f', .arg = "FILE", .type = OPT_LIST, .env = "COMPOSE_FILE",
           .help = "compose file; without it docker-compose.yml, docker-compose.override.yml and rancher-compose.yml" },
         { .name = "rancher-file", .arg = "FILE", .type = OPT_PATH, .help = "Rancher's compose file, else rancher-compose.yml beside the first file" },
-        { .name = "env-file", .letter = 'e', .arg = "FILE", .type = OPT_PATH, .help = "file with variables, NAME=VALUE on each line" },
+        { .name = "env-file", .letter = 'e', .arg = "FILE", .type = OPT_PATH, .help = "variables: YAML, JSON, or lines NAME=VALUE" },
         { .name = "stack", .letter = 's', .arg = "STACK", .type = OPT_STRING, .complete = "stack",
           .help = "name of the stack, else COMPOSE_PROJECT_NAME or the folder's name" },
         { .name = "description", .arg = "TEXT", .type = OPT_STRING, .help = "description of the stack, when it is created" },
         { .name = "error-grace", .arg = "TIME", .type = OPT_DURATION, .dflt = "10s", .min = 0, .max = 86400000,
           .help = "how long an error must stay to end the wait: the server tries again" },
+        { .name = "upgrade", .letter = 'u', .type = OPT_FLAG, .flags = OPT_NO_ENV, .help = "replace the containers of services that differ from the files" },
+        { .name = "force-upgrade", .type = OPT_FLAG, .flags = OPT_NO_ENV, .help = "replace all containers, whether or not the files differ" },
+        { .name = "confirm-upgrade", .letter = 'c', .type = OPT_FLAG, .flags = OPT_NO_ENV, .help = "finish upgrades that are done: removes the old containers" },
+        { .name = "rollback", .letter = 'r', .type = OPT_FLAG, .flags = OPT_NO_ENV, .help = "take upgrades back: the old containers run again; nothing else is done" },
+        { .name = "batch-size", .arg = "N", .type = OPT_INT, .dflt = "2", .min = 1, .max = 100000, .help = "containers of a service to replace at a time" },
+        { .name = "interval", .arg = "MS", .type = OPT_INT, .dflt = "1000", .min = 100, .max = 86400000, .help = "milliseconds between batches" },
+        { .name = "pull", .type = OPT_FLAG, .flags = OPT_NO_ENV, .help = "first pull the images anew on the hosts that have them" },
+        { .name = "prune", .type = OPT_FLAG, .flags = OPT_NO_ENV, .help = "remove services of the stack that are not in the files" },
+        { .name = "render", .type = OPT_FLAG, .flags = OPT_NO_ENV, .help = "print the files as they are after their templates, and do nothing" },
         { .name = "detach", .letter = 'd', .type = OPT_FLAG, .help = "do not wait until the containers run" },
 };
 
-struct service {
-        const struct compose_service *want;
-        struct json_object *have;       /* as the API last showed it; NULL until created */
-        struct compose_change step;
-};
-
-struct up {
-        struct cli *cli;
-        struct progress *progress;
-        struct up_files files;
-        char *stack_id;
-        struct json_object *existing;   /* services of the stack */
-        VEC(struct service) services;
-};
-
-static void note(struct up *u, const struct service *s, enum progress_mark mark, const char *text) {
+void up_note(struct up *u, const struct up_service *s, enum progress_mark mark, const char *text) {
         progress_set(u->progress, s->want->name, s->want->name, mark, text);
         progress_draw(u->progress);
-}
-
-/* ---- stack, volumes, secrets ---- */
-
-static int wait_quietly(struct up *u, const struct json_object *o, const char *label) {
-        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = (uint64_t) opts_int(u->cli->opts, "error-grace") };
-        AUTO(waiter_free) struct waiter *w = waiter_new(&cfg);
-        waiter_add(w, o, label);
-        return waiter_run(w, &u->cli->err);
-}
-
-static int find_stack(struct up *u, struct json_object **ret) {
-        AUTO(json_free) struct json_object *list = NULL;
-        auto_free char *collection = api_project_path(u->cli->api, "/stacks");
-        auto_sbuf struct sbuf path = SBUF(1024);
-        sbuf_printf(&path, "%s?name=", collection);
-        http_escape(&path, u->files.stack);
-        int r = api_list(u->cli->api, sbuf_str(&path), &list, &u->cli->err);
-        if (r < 0)
-                return r;
-        *ret = json_object_array_length(list) ? json_object_get(json_object_array_get_idx(list, 0)) : NULL;
-        return 0;
-}
-
-static int get_stack(struct up *u) {
-        struct cli *c = u->cli;
-        AUTO(json_free) struct json_object *stack = NULL, *body = json_object_new_object();
-        auto_free char *collection = api_project_path(c->api, "/stacks");
-        int r = find_stack(u, &stack);
-        if (r < 0)
-                return r;
-        if (stack && str_eq(json_str(stack, "state", ""), "removing")) {
-                fprintf(stderr, "stack \"%s\" is being removed: waiting for that\n", u->files.stack);
-                if ((r = wait_quietly(u, stack, u->files.stack)) < 0)
-                        return r;
-                json_free(stack);
-                stack = NULL;
-        }
-        if (!stack) {
-                json_set_str(body, "name", u->files.stack);
-                if (opts_str(c->opts, "description"))
-                        json_set_str(body, "description", opts_str(c->opts, "description"));
-                if ((r = api_call(c->api, "POST", collection, body, &stack, &c->err)) < 0)
-                        return dr_prefix(&c->err, r, "could not create stack \"%s\"", u->files.stack);
-                if ((r = wait_quietly(u, stack, u->files.stack)) < 0)
-                        return r;
-        }
-        u->stack_id = dr_xstrdup(json_str(stack, "id", ""));
-        auto_free char *path = api_project_path(c->api, "/services?stackId=%s", u->stack_id);
-        return api_list(c->api, path, &u->existing, &c->err);
-}
-
-static int make_volumes(struct up *u) {
-        struct cli *c = u->cli;
-        struct json_object *volumes = compose_volumes(u->files.compose);
-        AUTO(json_free) struct json_object *have = NULL;
-        if (!volumes || json_object_array_length(volumes) == 0)
-                return 0;
-        auto_free char *collection = api_project_path(c->api, "/volumetemplates"), *path = dr_xasprintf("%s?stackId=%s", collection, u->stack_id);
-        int r = api_list(c->api, path, &have, &c->err);
-        if (r == -ENOENT) {
-                fprintf(stderr, "warning: this server has no volume templates: each host's engine makes the volumes of the files\n");
-                return 0;
-        }
-        for (size_t i = 0; r >= 0 && i < json_object_array_length(volumes); i++) {
-                struct json_object *v = json_object_array_get_idx(volumes, i);
-                bool there = false;
-                for (size_t k = 0; k < json_object_array_length(have); k++)
-                        there = there || str_eq(json_str(json_object_array_get_idx(have, k), "name", NULL), json_str(v, "name", ""));
-                if (there)
-                        continue;
-                AUTO(json_free) struct json_object *body = json_copy(v);
-                json_set_str(body, "stackId", u->stack_id);
-                if ((r = api_call(c->api, "POST", collection, body, NULL, &c->err)) < 0)
-                        dr_prefix(&c->err, r, "could not create volume \"%s\"", json_str(v, "name", ""));
-        }
-        return r;
-}
-
-static int make_secrets(struct up *u) {
-        struct cli *c = u->cli;
-        struct json_object *secrets = compose_secrets(u->files.compose);
-        AUTO(json_free) struct json_object *have = NULL;
-        if (!secrets || json_object_array_length(secrets) == 0)
-                return 0;
-        auto_free char *collection = api_project_path(c->api, "/secrets");
-        int r = api_list(c->api, collection, &have, &c->err);
-        for (size_t i = 0; r >= 0 && i < json_object_array_length(secrets); i++) {
-                struct json_object *s = json_object_array_get_idx(secrets, i);
-                bool there = json_bool(s, "external", false);
-                for (size_t k = 0; k < json_object_array_length(have); k++)
-                        there = there || str_eq(json_str(json_object_array_get_idx(have, k), "name", NULL), json_str(s, "name", ""));
-                if (there)
-                        continue;
-                AUTO(json_free) struct json_object *body = json_object_new_object();
-                json_set_str(body, "name", json_str(s, "name", ""));
-                json_set_str(body, "value", json_str(s, "value", ""));
-                if ((r = api_call(c->api, "POST", collection, body, NULL, &c->err)) < 0)
-                        dr_prefix(&c->err, r, "could not create secret \"%s\"", json_str(s, "name", ""));
-        }
-        return r < 0 ? dr_prefix(&c->err, r, "secrets") : 0;
 }
 
 /* ---- references ---- */
@@ -184,20 +75,49 @@ static int find_reference(void *ctx, enum compose_ref kind, const char *stack, c
 
 /* ---- services ---- */
 
-static int create_service(struct up *u, struct service *s, struct json_object *body) {
+static bool wants_upgrade(const struct up *u) {
+        return opts_bool(u->cli->opts, "upgrade") || opts_bool(u->cli->opts, "force-upgrade");
+}
+
+/* What the options say wins, then the file's upgrade_strategy, then the options' defaults. The caller owns it. */
+static struct json_object *strategy_of(const struct up *u, const struct up_service *s) {
+        static const struct { const char *option, *field; } fields[] = { { "batch-size", "batchSize" }, { "interval", "intervalMillis" } };
+        struct json_object *strategy = s->want->upgrade_strategy ? json_copy(s->want->upgrade_strategy) : json_object_new_object();
+        for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+                if (opts_source(u->cli->opts, fields[i].option) != OPT_FROM_DEFAULT || !json_get(strategy, fields[i].field))
+                        json_set_int(strategy, fields[i].field, opts_int(u->cli->opts, fields[i].option));
+        return strategy;
+}
+
+static int create_service(struct up *u, struct up_service *s, struct json_object *body) {
         struct cli *c = u->cli;
         auto_free char *collection = api_project_path(c->api, "/%s", s->want->collection);
-        note(u, s, PROGRESS_RUNNING, "creating");
+        up_note(u, s, PROGRESS_RUNNING, "creating");
         int r = api_call(c->api, "POST", collection, body, &s->have, &c->err);
         return r < 0 ? dr_prefix(&c->err, r, "could not create service \"%s\" (%s:%u)", s->want->name, s->want->file, s->want->line) : 0;
 }
 
-static int update_service(struct up *u, struct service *s) {
+char *up_service_path(struct up *u, const struct up_service *s) {
+        return api_project_path(u->cli->api, "/%s/%s", s->want->collection, json_str(s->have, "id", ""));
+}
+
+int up_look(struct up *u, struct up_service *s) {
+        AUTO(json_free) struct json_object *now = NULL;
+        auto_free char *path = up_service_path(u, s);
+        int r = api_get(u->cli->api, path, &now, &u->cli->err);
+        if (r < 0)
+                return r;
+        json_free(s->have);
+        s->have = dr_take(now);
+        return 0;
+}
+
+static int update_service(struct up *u, struct up_service *s) {
         struct cli *c = u->cli;
         AUTO(json_free) struct json_object *answer = NULL;
-        auto_free char *path = api_project_path(c->api, "/%s/%s", s->want->collection, json_str(s->have, "id", ""));
+        auto_free char *path = up_service_path(u, s);
         auto_free char *text = dr_xasprintf("updating %s", s->step.changed);
-        note(u, s, PROGRESS_RUNNING, text);
+        up_note(u, s, PROGRESS_RUNNING, text);
         int r = api_call(c->api, "PUT", path, s->step.fields, &answer, &c->err);
         if (r < 0)
                 return dr_prefix(&c->err, r, "could not update service \"%s\" (%s)", s->want->name, s->step.changed);
@@ -211,7 +131,7 @@ static int apply_wave(struct up *u, unsigned wave) {
         struct cli *c = u->cli;
         struct compose_resolver resolver = { .ctx = u, .find = find_reference };
         for (size_t i = 0; i < u->services.n; i++) {
-                struct service *s = &u->services.v[i];
+                struct up_service *s = &u->services.v[i];
                 AUTO(json_free) struct json_object *body = NULL, *links = NULL;
                 int r;
                 if (s->want->wave != wave)
@@ -221,8 +141,9 @@ static int apply_wave(struct up *u, unsigned wave) {
                 struct json_object *there = have_named(u, s->want->name);
                 s->have = there ? json_object_get(there) : NULL;
                 links = s->want->sets_links ? compose_service_links(s->want, &resolver, NULL) : NULL;
-                struct compose_wish wish = { .type = s->want->type, .body = body, .links = links, .strategy = s->want->upgrade_strategy,
-                                             .keep_scale = !s->want->scale_given };
+                AUTO(json_free) struct json_object *strategy = strategy_of(u, s);
+                struct compose_wish wish = { .type = s->want->type, .body = body, .links = links, .strategy = strategy,
+                                             .keep_scale = !s->want->scale_given, .force = opts_bool(c->opts, "force-upgrade") };
                 compose_change_plan(&wish, s->have, &s->step);
                 if (s->step.action == COMPOSE_CREATE)
                         r = create_service(u, s, body);
@@ -235,10 +156,10 @@ static int apply_wave(struct up *u, unsigned wave) {
 }
 
 /* Links may go both ways between services: set when all exist. */
-static int set_links(struct up *u, struct service *s) {
+static int set_links(struct up *u, struct up_service *s) {
         struct cli *c = u->cli;
         struct compose_resolver resolver = { .ctx = u, .find = find_reference };
-        AUTO(json_free) struct json_object *missing = json_object_new_array(), *links = NULL, *answer = NULL, *now = NULL;
+        AUTO(json_free) struct json_object *missing = json_object_new_array(), *links = NULL, *answer = NULL;
         int r;
         if (!s->want->sets_links)
                 return 0;
@@ -248,64 +169,64 @@ static int set_links(struct up *u, struct service *s) {
                         json_object_get_string(json_object_array_get_idx(missing, i)));
         if (!compose_links_differ(links, s->have))
                 return 0;
-        auto_free char *path = api_project_path(c->api, "/%s/%s", s->want->collection, json_str(s->have, "id", ""));
-        if ((r = api_get(c->api, path, &now, &c->err)) < 0 ||
-            (r = api_action(c->api, now, "setservicelinks", links, &answer, &c->err)) < 0)
+        if ((r = up_look(u, s)) < 0 || (r = api_action(c->api, s->have, "setservicelinks", links, &answer, &c->err)) < 0)
                 return dr_prefix(&c->err, r, "could not set the links of service \"%s\"", s->want->name);
         return 0;
 }
 
 static int settle_wave(struct up *u, unsigned wave) {
-        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = (uint64_t) opts_int(u->cli->opts, "error-grace"),
-                                     .progress = u->progress };
+        struct waiter_config cfg = up_waiter_config(u, false);
         AUTO(waiter_free) struct waiter *w = waiter_new(&cfg);
         for (size_t i = 0; i < u->services.n; i++) {
-                const struct service *s = &u->services.v[i];
+                const struct up_service *s = &u->services.v[i];
                 if (s->want->wave == wave && str_eq(json_str(s->have, "transitioning", "no"), "yes") && s->step.action == COMPOSE_CREATE)
                         waiter_add(w, s->have, s->want->name);
         }
         return waiter_count(w) ? waiter_run(w, &u->cli->err) : 0;
 }
 
-static int activate(struct up *u, struct service *s) {
+static int activate(struct up *u, struct up_service *s) {
         struct cli *c = u->cli;
-        AUTO(json_free) struct json_object *now = NULL, *answer = NULL;
-        auto_free char *path = api_project_path(c->api, "/%s/%s", s->want->collection, json_str(s->have, "id", ""));
-        int r = api_get(c->api, path, &now, &c->err);
-        if (r >= 0 && !str_eq(json_str(now, "state", ""), "inactive") && str_eq(json_str(now, "transitioning", "no"), "yes")) {
-                /* Still being created or stopped: it can start when that is over. */
-                if ((r = wait_quietly(u, now, s->want->name)) < 0)
-                        return r;
-                json_free(now);
-                now = NULL;
-                r = api_get(c->api, path, &now, &c->err);
-        }
-        if (r >= 0 && api_can(now, "activate"))
-                r = api_action(c->api, now, "activate", NULL, &answer, &c->err);
+        AUTO(json_free) struct json_object *answer = NULL;
+        int r = up_look(u, s);
+        /* Still being created or stopped: it can start when that is over. */
+        if (r >= 0 && !str_eq(json_str(s->have, "state", ""), "inactive") && str_eq(json_str(s->have, "transitioning", "no"), "yes") &&
+            (r = up_wait_quietly(u, s->have, s->want->name)) >= 0)
+                r = up_look(u, s);
+        if (r >= 0 && api_can(s->have, "activate"))
+                r = api_action(c->api, s->have, "activate", NULL, &answer, &c->err);
         if (r < 0)
                 return dr_prefix(&c->err, r, "could not start service \"%s\"", s->want->name);
-        json_free(s->have);
-        s->have = answer && json_str(answer, "id", NULL) ? dr_take(answer) : dr_take(now);
+        if (json_str(answer, "id", NULL)) {
+                json_free(s->have);
+                s->have = dr_take(answer);
+        }
         auto_free char *text = waiter_describe(s->have);
-        note(u, s, PROGRESS_RUNNING, text);
+        up_note(u, s, PROGRESS_RUNNING, text);
         return 0;
+}
+
+/* An upgrade starts an inactive service by itself. */
+static bool will_upgrade(const struct up *u, const struct up_service *s) {
+        return wants_upgrade(u) && s->step.upgrade;
 }
 
 /* Starts a wave; attached, waits until what later waves depend on is active (or healthy, where it asks for that). */
 static int start_wave(struct up *u, unsigned wave, bool last) {
-        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = (uint64_t) opts_int(u->cli->opts, "error-grace"),
-                                     .progress = u->progress };
+        struct waiter_config cfg = up_waiter_config(u, false);
         AUTO(waiter_free) struct waiter *active = waiter_new(&cfg);
         cfg.state = "healthy";
         AUTO(waiter_free) struct waiter *healthy = waiter_new(&cfg);
         int r;
         for (size_t i = 0; i < u->services.n; i++) {
-                struct service *s = &u->services.v[i];
+                struct up_service *s = &u->services.v[i];
                 if (s->want->wave != wave)
                         continue;
-                if (s->step.start && (r = activate(u, s)) < 0)
+                if (!s->step.start || will_upgrade(u, s))
+                        continue;
+                if ((r = activate(u, s)) < 0)
                         return r;
-                if (s->step.start && !last && !opts_bool(u->cli->opts, "detach"))
+                if (!last && !opts_bool(u->cli->opts, "detach"))
                         waiter_add(s->want->wait_healthy ? healthy : active, s->have, s->want->name);
         }
         if (waiter_count(active) && (r = waiter_run(active, &u->cli->err)) < 0)
@@ -314,8 +235,7 @@ static int start_wave(struct up *u, unsigned wave, bool last) {
 }
 
 static int attach(struct up *u) {
-        struct waiter_config cfg = { .api = u->cli->api, .timeout_ms = (uint64_t) opts_int(u->cli->opts, "wait-timeout"), .error_grace_ms = (uint64_t) opts_int(u->cli->opts, "error-grace"),
-                                     .up = true, .progress = u->progress };
+        struct waiter_config cfg = up_waiter_config(u, true);
         AUTO(waiter_free) struct waiter *w = waiter_new(&cfg);
         for (size_t i = 0; i < u->services.n; i++)
                 waiter_add(w, u->services.v[i].have, u->services.v[i].want->name);
@@ -328,36 +248,34 @@ static int attach(struct up *u) {
 static int report(struct up *u) {
         size_t counts[COMPOSE_ACTION_MAX] = { 0 }, behind = 0;
         for (size_t i = 0; i < u->services.n; i++) {
-                const struct service *s = &u->services.v[i];
+                const struct up_service *s = &u->services.v[i];
                 counts[s->step.action]++;
-                if (!s->step.needs_upgrade)
+                if (!s->step.needs_upgrade || s->upgraded)
                         continue;
                 behind++;
-                fprintf(stderr, "warning: service \"%s\" is out of sync with the files: %s; its containers keep what they have, "
-                                "since changing that replaces them, which is an upgrade and which this version of drover up does not do\n",
-                        s->want->name, s->step.needs_upgrade);
+                fprintf(stderr, "warning: service \"%s\" is out of sync with the files: %s; its containers keep what they have\n", s->want->name,
+                        s->step.needs_upgrade);
         }
-        fprintf(stderr, "stack %s: %zu created, %zu updated, %zu unchanged\n", u->files.stack, counts[COMPOSE_CREATE], counts[COMPOSE_UPDATE], counts[COMPOSE_KEEP]);
+        fprintf(stderr, "stack %s: %zu created, %zu updated, %zu unchanged", u->files.stack, counts[COMPOSE_CREATE], counts[COMPOSE_UPDATE], counts[COMPOSE_KEEP]);
+        if (u->n_upgraded)
+                fprintf(stderr, "; %zu upgraded", u->n_upgraded);
+        if (u->n_pruned)
+                fprintf(stderr, "; %zu removed", u->n_pruned);
+        fputc('\n', stderr);
+        if (u->n_upgraded && !opts_bool(u->cli->opts, "confirm-upgrade"))
+                fprintf(stderr, "the old containers are kept, stopped: run drover up again with --confirm-upgrade to remove them, with --rollback to go back to them\n");
         if (behind == 0)
                 return 0;
-        u->cli->hint = "remove the service (drover rm STACK/SERVICE) and run drover up again to have it made anew";
+        u->cli->hint = "\"drover up --upgrade\" replaces the containers, a batch at a time";
         return dr_fail(&u->cli->err, DR_E_CONFLICT, NULL, "%zu of %zu services differ from the files in what only an upgrade changes", behind, u->services.n);
 }
 
-static int bring_up(struct up *u) {
-        size_t n;
-        const struct compose_service *list = compose_services(u->files.compose, &n);
+/* Makes what is missing, changes what a PUT changes, starts what does not run: in waves. */
+static int apply(struct up *u) {
         unsigned waves = 0;
-        struct json_object *hosts = compose_hosts(u->files.compose);
         int r;
-        if (hosts && json_object_array_length(hosts) > 0)
-                fprintf(stderr, "warning: the files' \"hosts\" section is not used: hosts join with \"drover hosts join-command\"\n");
-        for (size_t i = 0; i < n; i++) {
-                vec_push(&u->services, ((struct service) { .want = &list[i] }));
-                waves = MAX(waves, list[i].wave + 1);
-        }
-        if ((r = get_stack(u)) < 0 || (r = make_volumes(u)) < 0 || (r = make_secrets(u)) < 0)
-                return r;
+        for (size_t i = 0; i < u->services.n; i++)
+                waves = MAX(waves, u->services.v[i].want->wave + 1);
         for (unsigned w = 0; w < waves; w++)
                 if ((r = apply_wave(u, w)) < 0 || (r = settle_wave(u, w)) < 0)
                         return r;
@@ -367,11 +285,48 @@ static int bring_up(struct up *u) {
         for (unsigned w = 0; w < waves; w++)
                 if ((r = start_wave(u, w, w + 1 == waves)) < 0)
                         return r;
+        return 0;
+}
+
+static void explain_interrupt(struct up *u, bool upgrade) {
+        auto_free char *text = upgrade ? dr_xasprintf("The upgrade goes on without this command. When it is done, with the same files:\n"
+                                                      "  drover up -s %s --confirm-upgrade   keeps it\n  drover up -s %s --rollback   takes it back", u->files.stack, u->files.stack)
+                                       : dr_xstrdup("The server goes on without this command: \"drover ps\" shows how far it is.");
+        rollout_on_interrupt(text);
+}
+
+static int bring_up(struct up *u) {
+        const struct opts *o = u->cli->opts;
+        struct json_object *hosts = compose_hosts(u->files.compose);
+        int r;
+        if (hosts && json_object_array_length(hosts) > 0)
+                fprintf(stderr, "warning: the files' \"hosts\" section is not used: hosts join with \"drover hosts join-command\"\n");
+        if ((r = up_get_stack(u)) < 0)
+                return r;
+        if (opts_bool(o, "rollback"))
+                return up_roll_back(u);
+        if (opts_bool(o, "confirm-upgrade") && (r = up_confirm(u)) < 0)
+                return r;
+        if ((r = up_make_volumes(u)) < 0 || (r = up_make_secrets(u)) < 0 || (opts_bool(o, "pull") && (r = up_pull(u)) < 0) || (r = apply(u)) < 0)
+                return r;
         printf("%s\n", u->stack_id);
         (void) fflush(stdout);
-        if (!opts_bool(u->cli->opts, "detach") && (r = attach(u)) < 0)
+        explain_interrupt(u, wants_upgrade(u));
+        if (wants_upgrade(u) && (r = up_upgrade(u)) < 0)
+                return r;
+        explain_interrupt(u, false);
+        if ((opts_bool(o, "prune") && (r = up_prune(u)) < 0) || (!opts_bool(o, "detach") && (r = attach(u)) < 0))
                 return r;
         return report(u);
+}
+
+/* Known only where a server is: templates of files that are read without one see "". */
+static const char *environment_name(void *ctx) {
+        struct cli *c = ctx;
+        struct dr_error kept = c->err;
+        const char *name = cli_connect_project(c) < 0 ? NULL : api_project_name(c->api);
+        c->err = kept;
+        return name;
 }
 
 static int run(const struct opts *o, void *context) {
@@ -379,14 +334,23 @@ static int run(const struct opts *o, void *context) {
         struct up u = { .cli = c };
         size_t n;
         struct up_files_config cfg = { .rancher_file = opts_str(o, "rancher-file"), .env_file = opts_str(o, "env-file"), .stack = opts_str(o, "stack"),
-                                       .split_colons = opts_source(o, "file") == OPT_FROM_ENV };
+                                       .split_colons = opts_source(o, "file") == OPT_FROM_ENV, .environment = environment_name, .ctx = c };
         cfg.files = opts_list(o, "file", &n);
         cfg.n = n;
+        if (opts_bool(o, "render"))
+                return up_files_render(&cfg, &c->err);
+        if (opts_bool(o, "rollback") && (opts_bool(o, "confirm-upgrade") || wants_upgrade(&u)))
+                return dr_fail(&c->err, DR_E_INVALID_OPTION, NULL, "--rollback cannot be combined with --upgrade or --confirm-upgrade");
+        if (opts_bool(o, "confirm-upgrade") && wants_upgrade(&u) && opts_bool(o, "detach"))
+                return dr_fail(&c->err, DR_E_INVALID_OPTION, NULL, "--confirm-upgrade waits for the upgrade, --detach does not");
         int r = up_files_read(&cfg, &u.files, &c->err);
         if (r < 0)
                 return r;
+        const struct compose_service *list = compose_services(u.files.compose, &n);
+        for (size_t i = 0; i < n; i++)
+                vec_push(&u.services, ((struct up_service) { .want = &list[i] }));
         u.progress = progress_new_stderr();
-        if ((r = cli_connect_project(c)) >= 0)
+        if (c->api || (r = cli_connect_project(c)) >= 0)
                 r = bring_up(&u);
         for (size_t i = 0; i < u.services.n; i++) {
                 json_free(u.services.v[i].have);
@@ -401,8 +365,10 @@ static int run(const struct opts *o, void *context) {
 }
 
 const struct opt_command verb_up = {
-        .name = "up", .summary = "create or update a stack from compose files and start it",
-        .about = "Services that are as the files say are left alone; scale, metadata, descriptions and links are updated.\n"
+        .name = "up", .summary = "create, update or upgrade a stack from compose files and start it",
+        .about = "Services that are as the files say are left alone; scale, metadata, descriptions and links are updated. What a container is made of (image, command,\n"
+                 "labels ...) only --upgrade changes: a batch of containers at a time is replaced, the old ones are kept until --confirm-upgrade, and --rollback starts\n"
+                 "them again. Questions in rancher-compose.yml are asked on the terminal unless their variable is given.\n"
                  "Then waits until all containers run, showing what holds them up; Ctrl-C stops waiting, not the stack.",
         OPT_ROWS(rows), .run = run,
 };

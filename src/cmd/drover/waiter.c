@@ -12,6 +12,7 @@ struct item {
         char *id, *path, *label;
         enum res_type type;
         bool finished;
+        bool follower;                  /* shown only */
         uint64_t error_since_ms;        /* 0: no error at the last look */
         char *error;
 };
@@ -51,7 +52,7 @@ enum wait_verdict waiter_judge(const struct json_object *o, const char *state, b
                 return WAIT_AGAIN;
         if (up && res_type_of(o) == RES_SERVICE) {
                 const char *health = json_str(o, "healthState", NULL);
-                if (!str_eq(now, "active"))
+                if (!str_eq(now, "active") && !str_eq(now, "upgraded"))
                         return WAIT_AGAIN;
                 return !health || str_eq(health, "healthy") || str_eq(health, "started-once") ? WAIT_DONE : WAIT_AGAIN;
         }
@@ -106,7 +107,7 @@ size_t waiter_count(const struct waiter *w) {
         return w->items.n;
 }
 
-void waiter_add(struct waiter *w, const struct json_object *o, const char *label) {
+static void add(struct waiter *w, const struct json_object *o, const char *label, bool follower) {
         int type = res_type_of(o);
         if (type < 0)
                 return;                 /* a type that has no states to wait for */
@@ -114,8 +115,16 @@ void waiter_add(struct waiter *w, const struct json_object *o, const char *label
                 w->events = api_subscribe(w->cfg.api, false, NULL) == 0;        /* polled instead when it fails */
         auto_free char *collection = lookup_collection(w->cfg.api, (enum res_type) type);
         const char *id = json_str(o, "id", "");
-        vec_push(&w->items, ((struct item) { .id = dr_xstrdup(id), .path = dr_xasprintf("%s/%s", collection, id), .type = (enum res_type) type,
+        vec_push(&w->items, ((struct item) { .id = dr_xstrdup(id), .follower = follower, .path = dr_xasprintf("%s/%s", collection, id), .type = (enum res_type) type,
                                              .label = dr_xstrdup(label ? label : json_str(o, "name", id)) }));
+}
+
+void waiter_add(struct waiter *w, const struct json_object *o, const char *label) {
+        add(w, o, label, false);
+}
+
+void waiter_follow(struct waiter *w, const struct json_object *o, const char *label) {
+        add(w, o, label, true);
 }
 
 static void tell(struct waiter *w, const struct item *it, enum progress_mark mark, const char *text) {
@@ -123,8 +132,18 @@ static void tell(struct waiter *w, const struct item *it, enum progress_mark mar
                 progress_set(w->cfg.progress, it->label, it->label, mark, text);
 }
 
+static void follow(struct waiter *w, struct item *it, const struct json_object *o) {
+        auto_free char *text = o ? waiter_describe(o) : dr_xstrdup("removed");
+        enum wait_verdict v = o ? waiter_judge(o, NULL, false) : WAIT_DONE;
+        tell(w, it, v == WAIT_DONE ? PROGRESS_DONE : PROGRESS_RUNNING, text);
+}
+
 /* o NULL: it is gone. */
 static void look(struct waiter *w, struct item *it, const struct json_object *o, uint64_t now) {
+        if (it->follower) {
+                follow(w, it, o);
+                return;
+        }
         enum wait_verdict v = o ? waiter_judge(o, w->cfg.state, w->cfg.up) : w->cfg.state || w->cfg.up ? WAIT_ERROR : WAIT_DONE;
         auto_free char *text = o ? waiter_describe(o) : dr_xstrdup("removed");
         bool gone = !o || str_eq(json_str(o, "state", ""), "removed");
@@ -158,7 +177,7 @@ static int poll_all(struct waiter *w, struct dr_error *err) {
 
 static bool all_finished(const struct waiter *w) {
         for (size_t i = 0; i < w->items.n; i++)
-                if (!w->items.v[i].finished)
+                if (!w->items.v[i].finished && !w->items.v[i].follower)
                         return false;
         return true;
 }
@@ -208,7 +227,7 @@ static void add_container_reasons(struct waiter *w, const struct item *it, struc
 static int verdict(struct waiter *w, struct dr_error *err) {
         for (size_t i = 0; i < w->items.n; i++) {
                 const struct item *it = &w->items.v[i];
-                if (!it->finished || !it->error_since_ms)
+                if (it->follower || !it->finished || !it->error_since_ms)
                         continue;
                 int r = dr_fail(err, DR_E_INVALID_STATE, NULL, "%s \"%s\" failed: %s", res_type_to_string(it->type), it->label, it->error);
                 add_container_reasons(w, it, err);
@@ -221,7 +240,7 @@ static int fail_timeout(struct waiter *w, struct dr_error *err) {
         for (size_t i = 0; i < w->items.n; i++) {
                 struct item *it = &w->items.v[i];
                 AUTO(json_free) struct json_object *o = NULL;
-                if (it->finished)
+                if (it->finished || it->follower)
                         continue;
                 auto_free char *text = api_get(w->cfg.api, it->path, &o, NULL) < 0 ? dr_xstrdup("unknown") : waiter_describe(o);
                 int r = dr_fail(err, DR_E_TIMEOUT, NULL, "%s \"%s\" is not there after %llu s: %s", res_type_to_string(it->type), it->label,

@@ -32,6 +32,8 @@ struct waiter *waiter_free(struct waiter *w);
 DR_DEFINE_AUTO(struct waiter *, waiter_free)
 /* label: what progress and messages call it, also the key of its line in progress; NULL: its name. Subscribes to events at the first call. */
 void waiter_add(struct waiter *w, const struct json_object *resource, const char *label);
+/* Like waiter_add(), but only shown: how it goes does not decide how the wait ends. */
+void waiter_follow(struct waiter *w, const struct json_object *resource, const char *label);
 size_t waiter_count(const struct waiter *w);
 /* Returns 0 when all rest; -ETIMEDOUT, or the error of the first that failed (all others are still waited for). Empties w. */
 int waiter_run(struct waiter *w, struct dr_error *err);
