@@ -37,6 +37,7 @@ const struct setting_def setting_defs[] = {
         { "catalog.execute", "true", false },
         { "catalog.refresh.interval.seconds", "60", false },
         { "catalog.url", "", true },
+        { "concurrent.scheduled.upgrades", "5", false },
         { "container.event.max.size", "150", false },
         { "default.schedule.upgrade.delay.minutes", "1440", false },
         { "docker.register.command", "", false },
@@ -84,7 +85,7 @@ const struct setting_def setting_defs[] = {
         { "supported.docker.range", "~v1.12.3 || >=v1.13.0", true },
         { "telemetry.opt", "out", true },
         { "ui.pl", "rancher", true },
-        { "upgrade.manager", "true", false },
+        { "upgrade.manager", "mandatory", false },
 };
 const size_t setting_defs_n = ARRAY_LEN(setting_defs);
 

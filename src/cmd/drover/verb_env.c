@@ -1,8 +1,10 @@
-/* verb_env.c: drover environment|env ls, create, rm, activate, deactivate, use */
+/* verb_env.c: drover environment|env ls, create, rm, activate, deactivate, use; the others have files of their own (env_verbs.h) */
 #include <stdio.h>
 
-#include "cli.h"
 #include "config_file.h"
+#include "env_members.h"
+#include "env_template.h"
+#include "env_verbs.h"
 #include "verbs.h"
 
 static const struct opt_row ls_rows[] = { CLI_ALL_ROW, CLI_LIST_ROWS };
@@ -32,26 +34,43 @@ static int run_ls(const struct opts *o, void *context) {
 }
 
 static const struct opt_row create_rows[] = {
-        { .name = "template", .letter = 't', .arg = "ID", .type = OPT_STRING, .help = "environment template, by id" },
+        { .name = "template", .letter = 't', .arg = "TEMPLATE", .type = OPT_STRING, .complete = "template", .help = "environment template, by name or id" },
         { .name = "description", .arg = "TEXT", .type = OPT_STRING, .help = "description" },
+        { .name = "member", .arg = "NAME[=ROLE]", .type = OPT_LIST,
+          .help = "member with a role: owner, member, restricted, readonly; one has to be owner. Without any it is you alone" },
 };
+
+/* What all that are made have in common. */
+static int create_body(struct cli *c, const struct opts *o, struct json_object **ret) {
+        AUTO(json_free) struct json_object *body = json_object_new_object(), *template = NULL, *members = json_object_new_array();
+        size_t n;
+        const char *const *words = opts_list(o, "member", &n);
+        if (opts_str(o, "description"))
+                json_set_str(body, "description", opts_str(o, "description"));
+        int r = opts_str(o, "template") ? env_template_find(c, opts_str(o, "template"), &template) : 0;
+        if (r < 0 || (r = env_members_add(c, words, n, members)) < 0)
+                return r;
+        if (template)
+                json_set_str(body, "projectTemplateId", json_str(template, "id", ""));
+        if (n)
+                json_set(body, "members", dr_take(members));
+        *ret = dr_take(body);
+        return 0;
+}
 
 static int run_create(const struct opts *o, void *context) {
         struct cli *c = context;
         size_t n;
         const char *const *names = opts_args(o, &n);
+        AUTO(json_free) struct json_object *body = NULL;
         int r = cli_connect(c, NULL);
-        if (r < 0)
+        if (r < 0 || (r = create_body(c, o, &body)) < 0)
                 return r;
         AUTO(progress_free) struct progress *progress = NULL;
         AUTO(waiter_free) struct waiter *w = cli_waiter(c, false, &progress);
         for (size_t i = 0; i < n; i++) {
-                AUTO(json_free) struct json_object *body = json_object_new_object(), *made = NULL;
+                AUTO(json_free) struct json_object *made = NULL;
                 json_set_str(body, "name", names[i]);
-                if (opts_str(o, "description"))
-                        json_set_str(body, "description", opts_str(o, "description"));
-                if (opts_str(o, "template"))
-                        json_set_str(body, "projectTemplateId", opts_str(o, "template"));
                 if ((r = api_call(c->api, "POST", "/projects", body, &made, &c->err)) < 0)
                         return dr_prefix(&c->err, r, "could not create environment \"%s\"", names[i]);
                 printf("%s\n", json_str(made, "id", ""));
@@ -106,6 +125,7 @@ static const struct opt_command deactivate = { .name = "deactivate", .summary = 
                                                .max_args = OPT_ANY, .complete = "environment", .run = run_act };
 static const struct opt_command use = { .name = "use", .summary = "remember an environment as the one to work in", .args = "ENV", .min_args = 1,
                                         .max_args = 1, .complete = "environment", .run = run_use };
-static const struct opt_command *const sub[] = { &ls, &create, &rm, &activate, &deactivate, &use };
-const struct opt_command verb_env = { .name = "environment", .aliases = "env environments", .summary = "environments: list, create, remove, switch",
+static const struct opt_command *const sub[] = { &ls, &create, &env_verb_update, &env_verb_clone, &env_verb_members, &rm, &activate, &deactivate, &use, &env_verb_templates,
+                                                 &env_verb_upgrades };
+const struct opt_command verb_env = { .name = "environment", .aliases = "env environments", .summary = "environments and their templates: list, create, clone, change, remove, switch",
                                       OPT_ROWS(ls_rows), OPT_SUB(sub), .run = run_ls };

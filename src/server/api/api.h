@@ -36,5 +36,8 @@ DR_DEFINE_AUTO(struct api *, api_free)
 /* name: the path segment behind the version ("subscribe"), static storage. open: no authentication (scripts). */
 void api_add_special(struct api *a, const char *name, bool open, api_special_fn *fn, void *arg);
 
+/* One more row of type task, by which administrators have something done at once. name: static storage. */
+void api_add_task(struct api *a, const char *name, void (*fn)(void *arg), void *arg);
+
 void api_handle(struct api *a, struct http_request *http);
 void api_resume(struct api_req *req, int result, const struct dr_error *err);

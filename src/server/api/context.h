@@ -11,10 +11,12 @@ struct revealed;
 /* Where the answer to a request of the server itself goes (internal.h). status 0: none yet. */
 struct api_answer { int status; struct json_object *body; struct dr_error err; };
 struct api_special { const char *name; bool open; api_special_fn *fn; void *arg; };
+struct api_task { const char *name; void (*fn)(void *arg); void *arg; };
 
 struct api {
         struct api_conf conf;
         VEC(struct api_special) specials;
+        VEC(struct api_task) tasks;     /* behind those of types/task.c */
 };
 
 enum { API_ANSWER_BYTES_MAX = 256 << 20, API_SEGMENTS_MAX = 16 };

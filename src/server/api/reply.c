@@ -199,6 +199,7 @@ struct api *api_new(const struct api_conf *conf) {
 struct api *api_free(struct api *a) {
         if (a) {
                 vec_done(&a->specials);
+                vec_done(&a->tasks);
                 free(a);
         }
         return NULL;
@@ -206,6 +207,10 @@ struct api *api_free(struct api *a) {
 
 void api_add_special(struct api *a, const char *name, bool open, api_special_fn *fn, void *arg) {
         vec_push(&a->specials, ((struct api_special) { name, open, fn, arg }));
+}
+
+void api_add_task(struct api *a, const char *name, void (*fn)(void *arg), void *arg) {
+        vec_push(&a->tasks, ((struct api_task) { name, fn, arg }));
 }
 
 static void continue_request(struct api_req *req) {

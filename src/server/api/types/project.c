@@ -4,6 +4,7 @@
 #include "server/api/change.h"
 #include "server/api/collection.h"
 #include "server/api/encode.h"
+#include "server/environments/entries.h"
 #include "types.h"
 
 enum { MEMBERS_MAX = 1000 };
@@ -115,6 +116,10 @@ void project_create(struct api_req *req, struct record *r, const struct field_va
         core_put_str(c, r, F_orchestration, "cattle");
         core_put_str(c, r, F_healthState, "healthy");
         core_put_str(c, r, F_version, "2");
+        const struct value *wanted = field_values_get(values, F_projectTemplateId);
+        const struct record *template = wanted && wanted->tag == V_INT ? world_get(api_world(req), T_projectTemplate, wanted->i) : NULL;
+        if (template)
+                entries_take(c, r, template);
         struct json_object *members = members_of(values);
         core_clear(c, r, F_members);
         if (members && json_object_array_length(members)) {

@@ -31,11 +31,18 @@ static const struct { const char *name; void (*fn)(struct core *c); } tasks[] = 
 };
 
 void task_rows(struct api_req *req, struct record_list *ret) {
-        for (size_t i = 0; i < ARRAY_LEN(tasks); i++) {
+        for (size_t i = 0; i < ARRAY_LEN(tasks) + req->api->tasks.n; i++) {
                 struct record *r = api_keep(req, record_new(T_task, T_task, (int64_t) i + 1));
-                record_put(r, F_name, value_str(tasks[i].name));
+                record_put(r, F_name, value_str(i < ARRAY_LEN(tasks) ? tasks[i].name : req->api->tasks.v[i - ARRAY_LEN(tasks)].name));
                 vec_push(ret, r);
         }
+}
+
+static void run(struct api *a, size_t i) {
+        if (i < ARRAY_LEN(tasks))
+                tasks[i].fn(a->conf.core);
+        else
+                a->tasks.v[i - ARRAY_LEN(tasks)].fn(a->tasks.v[i - ARRAY_LEN(tasks)].arg);
 }
 
 int task_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err) {
@@ -43,7 +50,7 @@ int task_action(struct api_req *req, struct record *r, const struct action_def *
                 return -ENOSYS;
         struct core *c = api_core(req);
         int64_t start = core_wall_ms(c);
-        tasks[r->id - 1].fn(c);
+        run(req->api, (size_t) r->id - 1);
         auto_sbuf struct sbuf b = SBUF(1 << 10);
         struct jw w = JW(&b, 0);
         jw_begin_object(&w);

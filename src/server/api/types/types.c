@@ -43,6 +43,8 @@ static const struct type_hooks rows[] = {
         { .type = T_register, .on_list = register_list, .on_validate = register_validate, .on_create = register_create },
         { .type = T_project, .on_validate = project_validate, .on_create = project_create, .on_remove = project_remove,
           .on_action = project_action, .on_link = project_access_link },
+        { .type = T_scheduledUpgrade, .on_action = scheduled_upgrade_action },
+        { .type = T_projectTemplate, .on_validate = project_template_validate },
         { .type = T_account, .on_validate = account_validate, .on_create = account_create, .on_remove = account_remove_hook,
           .on_action = account_action },
         { .type = T_password, .on_post = password_post, .on_validate = password_validate, .on_create = password_create,

@@ -110,6 +110,8 @@ void api_key_create(struct api_req *req, struct record *r, const struct field_va
 int project_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 void project_create(struct api_req *req, struct record *r, const struct field_values *values);
 int project_remove(struct api_req *req, struct record *r, struct dr_error *err);
+int project_template_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int scheduled_upgrade_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int project_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int account_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
 int credential_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
