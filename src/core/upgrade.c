@@ -19,19 +19,37 @@ static void put_configs(struct core *c, struct record *s, const struct upgrade_c
         core_put(c, s, F_secondaryLaunchConfigs, to->secondaries ? value_json(to->secondaries) : value_null());
 }
 
+/* As core_process_start(), but a service that has done it already is refused: it would be done with other launch configs. */
+static int start(struct core *c, struct record *s, enum process_id p, struct dr_error *err) {
+        if (!core_process_allowed(s, p))
+                return dr_fail(err, DR_E_CONFLICT, NULL, "cannot %s service \"%s\" in state %s", process_get(p)->action, record_name(s), state_name((enum state_id) s->state));
+        return core_process_start(c, s, p, NULL, err);
+}
+
+static void put_strategy(struct core *c, struct record *s, const char *key, struct json_object *strategy) {
+        AUTO(json_free) struct json_object *upgrade = json_object_new_object();
+        json_set(upgrade, key, json_copy(strategy));
+        core_put(c, s, F_upgrade, value_json(upgrade));
+}
+
 int service_upgrade_begin(struct core *c, struct record *s, const struct upgrade_configs *to, struct dr_error *err) {
-        int r = core_process_start(c, s, P_service_upgrade, NULL, err);
+        int r = start(c, s, P_service_upgrade, err);
         if (r < 0)
                 return r;
-        AUTO(json_free) struct json_object *upgrade = json_object_new_object();
-        json_set(upgrade, "inServiceStrategy", json_copy(to->strategy));
         put_configs(c, s, to);
-        core_put(c, s, F_upgrade, value_json(upgrade));
+        put_strategy(c, s, "inServiceStrategy", to->strategy);
         return 0;
 }
 
+int service_upgrade_to_begin(struct core *c, struct record *s, struct json_object *in, struct dr_error *err) {
+        int r = start(c, s, P_service_upgrade, err);
+        if (r == 0)
+                put_strategy(c, s, "toServiceStrategy", in);
+        return r;
+}
+
 int service_rollback_begin(struct core *c, struct record *s, struct dr_error *err) {
-        int r = core_process_start(c, s, P_service_rollback, NULL, err);
+        int r = start(c, s, P_service_rollback, err);
         if (r == 0 && json_get_object(record_json(s, F_upgrade), "inServiceStrategy")) {
                 struct upgrade_configs before = upgrade_configs_before(s);
                 put_configs(c, s, &before);

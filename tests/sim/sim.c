@@ -1,6 +1,8 @@
 #include "sim.h"
 
-#include "engine/plan.h"
+#include "core/service_upgrade.h"
+#include "engine/upgrade.h"
+#include "engine/upgrade_config.h"
 
 #include <stdio.h>
 
@@ -201,6 +203,69 @@ void sim_scale(struct sim *s, int64_t service_id, int scale) {
                 return;
         core_put_int(s->core, r, F_scale, scale);
         (void) core_process_start(s->core, r, P_service_update, NULL, NULL);
+}
+
+int sim_upgrade(struct sim *s, int64_t service_id, const char *strategy_json) {
+        struct record *r = world_get(core_world(s->core), T_service, service_id);
+        AUTO(json_free) struct json_object *in = NULL;
+        struct uuid id;
+        char version[UUID_CHARS + 1];
+        int k = json_parse(strategy_json, strlen(strategy_json), 1 << 20, &in, NULL);
+        assert(k == 0);
+        if (!r)
+                return -ENOENT;
+        uuid_make(&s->rng, &id);
+        uuid_format(&id, version);
+        struct upgrade_configs to = upgrade_configs_make(r, in, version);
+        k = service_upgrade_begin(s->core, r, &to, NULL);
+        upgrade_configs_done(&to);
+        return k;
+}
+
+int sim_rollback(struct sim *s, int64_t service_id) {
+        struct record *r = world_get(core_world(s->core), T_service, service_id);
+        return r ? service_rollback_begin(s->core, r, NULL) : -ENOENT;
+}
+
+int sim_process(struct sim *s, int64_t service_id, enum process_id p) {
+        struct record *r = world_get(core_world(s->core), T_service, service_id);
+        return !r ? -ENOENT : core_process_allowed(r, p) ? core_process_start(s->core, r, p, NULL, NULL) : -EEXIST;
+}
+
+static void note_running(void *arg, int host, const struct uuid *uuid, bool running) {
+        struct seen *v = arg;
+        char text[UUID_CHARS + 1];
+        uuid_format(uuid, text);
+        struct record *i = running ? world_by_uuid(core_world(v->s->core), T_instance, text) : NULL;
+        if (i)
+                map_set(&v->running, (uint64_t) i->id, i);
+}
+
+size_t sim_serving(struct sim *s, int64_t service_id) {
+        struct world *w = core_world(s->core);
+        const struct record *svc = world_get(w, T_service, service_id);
+        const struct records *dus = world_by_int(w, T_deploymentUnit, F_serviceId, service_id);
+        struct seen v = { .s = s };
+        size_t n = 0;
+        simhosts_each(s->hosts, note_running, &v);
+        for (size_t k = 0; k < dus->n; k++) {
+                const struct records *l = world_by_text(w, T_instance, F_deploymentUnitUuid, record_text(dus->v[k], F_deploymentUnitUuid));
+                size_t before = 0, now = 0, kept = 0;
+                for (size_t i = 0; i < l->n; i++) {
+                        if (!map_get(&v.running, (uint64_t) l->v[i]->id))
+                                continue;
+                        if (upgrade_is_old(svc, l->v[i]))
+                                before++;
+                        else if (str_eq(str_or(record_str(l->v[i], F_version), "0"), "0"))
+                                kept++;
+                        else
+                                now++;
+                }
+                size_t lcs = (size_t) service_lc_count(svc);
+                n += before + kept >= lcs || now + kept >= lcs;
+        }
+        map_done(&v.running);
+        return n;
 }
 
 struct record *sim_find(struct sim *s, enum type_id table, const char *name) {

@@ -36,4 +36,10 @@ const char *sim_disagreement(struct sim *s);
 struct record *sim_stack(struct sim *s, const char *name);
 struct record *sim_service(struct sim *s, struct record *stack, const char *name, int scale, const char *lc_json);
 void sim_scale(struct sim *s, int64_t service_id, int scale);
+/* An in-service upgrade: strategy is an inServiceUpgradeStrategy. Returns 0, or negative: not in this state. */
+int sim_upgrade(struct sim *s, int64_t service_id, const char *strategy_json);
+int sim_rollback(struct sim *s, int64_t service_id);
+int sim_process(struct sim *s, int64_t service_id, enum process_id p);
+/* Units of the service of which all containers of one version, the one before or the one now, really run on their hosts. */
+size_t sim_serving(struct sim *s, int64_t service_id);
 struct record *sim_find(struct sim *s, enum type_id table, const char *name);
