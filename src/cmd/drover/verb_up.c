@@ -324,9 +324,10 @@ static int bring_up(struct up *u) {
 static const char *environment_name(void *ctx) {
         struct cli *c = ctx;
         struct dr_error kept = c->err;
-        const char *name = cli_connect_project(c) < 0 ? NULL : api_project_name(c->api);
+        bool known = cli_connect_project(c) == 0;
         c->err = kept;
-        return name;
+        c->hint = NULL;
+        return known ? api_project_name(c->api) : NULL;
 }
 
 static int run(const struct opts *o, void *context) {
@@ -350,7 +351,7 @@ static int run(const struct opts *o, void *context) {
         for (size_t i = 0; i < n; i++)
                 vec_push(&u.services, ((struct up_service) { .want = &list[i] }));
         u.progress = progress_new_stderr();
-        if (c->api || (r = cli_connect_project(c)) >= 0)
+        if ((r = cli_connect_project(c)) >= 0)
                 r = bring_up(&u);
         for (size_t i = 0; i < u.services.n; i++) {
                 json_free(u.services.v[i].have);
