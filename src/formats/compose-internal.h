@@ -116,7 +116,8 @@ struct compose_field { const char *key, *field; enum field_type type; const stru
 struct json_object *compose_object(struct compose_build *b, const struct compose_field *rows, const struct ynode *v);
 struct json_object *compose_objects(struct compose_build *b, const struct compose_field *rows, const struct ynode *v);
 struct json_object *compose_camel(const struct ynode *v);               /* every key, at every depth */
-extern const struct compose_field compose_health_fields[];
+extern const struct compose_field compose_health_fields[], compose_lb_fields[], compose_storage_fields[], compose_network_fields[],
+        compose_policy_fields[], compose_disk_fields[];
 
 /* composelb.c: both give lbConfig with names instead of ids; NULL: none */
 struct json_object *compose_lb_config(struct compose_build *b, const struct ynode *v, bool *ret_balances);
@@ -125,6 +126,17 @@ struct json_object *compose_legacy_lb(struct compose_build *b, struct json_objec
 
 /* composebinding.c: after all documents are merged */
 void compose_bind(struct compose *c);
+
+/* compose_export_config.c: the way back */
+struct compose_export_source;
+struct compose_exporter {
+        const struct compose_export_source *source;
+        struct json_object *docker, *rancher, *volumes, *secrets;       /* name -> entry, for the documents */
+};
+/* Adds the keys of a launchConfig (also of a sidekick) to the entries of both documents. */
+void compose_export_config(struct compose_exporter *x, const struct json_object *launch_config, struct json_object *docker, struct json_object *rancher);
+struct json_object *compose_written(const struct compose_field *rows, const struct json_object *v);     /* compose_object() backwards; NULL: nothing */
+struct json_object *compose_sorted(const struct json_object *map);      /* a copy with the keys in order; maps only at this level */
 
 /* composeplan.c */
 void compose_plan(struct compose *c);

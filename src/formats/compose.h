@@ -88,7 +88,7 @@ struct json_object *compose_volumes(const struct compose *c);   /* [{name, drive
 struct json_object *compose_secrets(const struct compose *c);   /* [{name, external: bool, value: base64 or absent}] */
 struct json_object *compose_hosts(const struct compose *c);     /* [{name, count, template or absent, fields: {...}}] */
 
-enum compose_ref { COMPOSE_REF_SERVICE, COMPOSE_REF_CERTIFICATE, COMPOSE_REF_SECRET };
+enum compose_ref { COMPOSE_REF_SERVICE, COMPOSE_REF_CERTIFICATE, COMPOSE_REF_SECRET, COMPOSE_REF_CONTAINER };        /* container: export only */
 struct compose_resolver {
         void *ctx;
         /* The id of a named object into id. stack: NULL means this one (services only). -ENOENT: there is none. */

@@ -12,10 +12,11 @@ struct compose_named { const char *name; const char *stack; };  /* stack: of a s
 
 struct compose_export_source {
         const struct json_object *stack;        /* API JSON; its id and name are read */
-        const struct json_object *services;     /* array of API JSON, the ones to export */
+        const struct json_object *services;     /* array of API JSON, the ones to export. linkedServices gives the links; links by name alone,
+                                                 * which the API does not show, stand in "serviceLinks": [{"name", "service"}] */
         const struct json_object *volumes;      /* array of volumeTemplates of the stack, or NULL */
         void *ctx;
-        /* A service that is not among services, a certificate or a secret. Returns 0, or -ENOENT: what refers to it is left out. */
+        /* A service that is not among services, a certificate, a secret or a container. Returns 0, or -ENOENT: what refers to it is left out. */
         int (*name)(void *ctx, enum compose_ref kind, const char *id, struct compose_named *ret);
 };
 

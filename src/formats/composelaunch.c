@@ -326,14 +326,15 @@ void conv_kind(struct compose_build *b, const char *field, const struct ynode *v
                 conv_string(b, field, v);
 }
 
+const struct compose_field compose_disk_fields[] = {
+        { "driver", "driver", FIELD_STRING }, { "name", "name", FIELD_STRING }, { "opts", "opts", FIELD_ANY },
+        { "read_iops", "readIops", FIELD_INT }, { "root", "root", FIELD_BOOL }, { "size", "size", FIELD_STRING },
+        { "write_iops", "writeIops", FIELD_INT }, { 0 },
+};
+
 void conv_disks(struct compose_build *b, const char *field, const struct ynode *v) {
-        static const struct compose_field rows[] = {
-                { "driver", "driver", FIELD_STRING }, { "name", "name", FIELD_STRING }, { "opts", "opts", FIELD_ANY },
-                { "read_iops", "readIops", FIELD_INT }, { "root", "root", FIELD_BOOL }, { "size", "size", FIELD_STRING },
-                { "write_iops", "writeIops", FIELD_INT }, { 0 },
-        };
         if (v->seq.n)
-                json_set(b->out, field, compose_objects(b, rows, v));
+                json_set(b->out, field, compose_objects(b, compose_disk_fields, v));
 }
 
 struct json_object *compose_launch_config(struct compose *c, const char *name, const struct ynode *svc) {

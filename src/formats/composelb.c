@@ -24,7 +24,7 @@ static const struct compose_field stickiness_fields[] = {
         { "indirect", "indirect", FIELD_BOOL }, { "nocache", "nocache", FIELD_BOOL }, { "postonly", "postonly", FIELD_BOOL },
         { "mode", "mode", FIELD_STRING }, { 0 },
 };
-static const struct compose_field lb_fields[] = {
+const struct compose_field compose_lb_fields[] = {
         { "port_rules", "portRules", FIELD_OBJECT, rule_fields }, { "certs", "certs", FIELD_STRINGS }, { "default_cert", "defaultCert", FIELD_STRING },
         { "config", "config", FIELD_STRING }, { "stickiness_policy", "stickinessPolicy", FIELD_OBJECT, stickiness_fields }, { 0 },
 };
@@ -41,7 +41,7 @@ struct json_object *compose_lb_config(struct compose_build *b, const struct ynod
         }
         *ret_balances = balances;
         b->key = "lb_config";
-        return compose_object(b, balances ? lb_fields : target_lb_fields, v);
+        return compose_object(b, balances ? compose_lb_fields : target_lb_fields, v);
 }
 
 /* Legacy */

@@ -193,7 +193,7 @@ static void add_hash(struct json_object *of, struct json_object *into) {
         json_set_str(into, HASH_LABEL, hash);
 }
 
-static const struct compose_field storage_fields[] = {
+const struct compose_field compose_storage_fields[] = {
         { "name", "name", FIELD_STRING }, { "scope", "scope", FIELD_STRING }, { "volume_access_mode", "volumeAccessMode", FIELD_STRING },
         { "description", "description", FIELD_STRING }, { "block_device_path", "blockDevicePath", FIELD_STRING },
         { "volume_capabilities", "volumeCapabilities", FIELD_STRINGS }, { 0 },
@@ -204,11 +204,11 @@ static const struct compose_field default_network_fields[] = {
         { "dns_search", "dnsSearch", FIELD_STRINGS }, { "policy", "policy", FIELD_CAMEL },
         { "default_policy_action", "defaultPolicyAction", FIELD_STRING }, { "metadata", "metadata", FIELD_ANY }, { 0 },
 };
-static const struct compose_field network_fields[] = {
+const struct compose_field compose_network_fields[] = {
         { "name", "name", FIELD_STRING }, { "default_network", "defaultNetwork", FIELD_OBJECT, default_network_fields },
         { "cni_config", "cniConfig", FIELD_ANY }, { "network_metadata", "networkMetadata", FIELD_ANY }, { 0 },
 };
-static const struct compose_field policy_fields[] = {
+const struct compose_field compose_policy_fields[] = {
         { "min", "min", FIELD_INT }, { "max", "max", FIELD_INT }, { "increment", "increment", FIELD_INT }, { 0 },
 };
 static const struct compose_field upgrade_fields[] = {
@@ -239,8 +239,8 @@ static void special_fields(struct compose_build *b, struct json_object *body) {
         json_object_object_foreach(o, key, value)
                 json_set(body, key, json_object_get(value));
         set_object(b, body, "healthCheck", compose_health_fields, "health_check");
-        set_object(b, body, "storageDriver", storage_fields, "storage_driver");
-        set_object(b, body, "networkDriver", network_fields, "network_driver");
+        set_object(b, body, "storageDriver", compose_storage_fields, "storage_driver");
+        set_object(b, body, "networkDriver", compose_network_fields, "network_driver");
 }
 
 static void secondary_configs(struct plan *p, struct planned *s, struct json_object *body) {
@@ -262,7 +262,7 @@ static struct json_object *body_of(struct plan *p, struct planned *s) {
         struct json_object *body = json_object_new_object();
         json_set_str(body, "name", s->name);
         json_set_int(body, "scale", scale_of(&b));
-        set_object(&b, body, "scalePolicy", policy_fields, "scale_policy");
+        set_object(&b, body, "scalePolicy", compose_policy_fields, "scale_policy");
         const struct ynode *retain = ynode_get(s->svc, "retain_ip"), *metadata = ynode_get(s->svc, "metadata");
         if (retain && retain->kind == YNODE_BOOL && retain->b)
                 json_set_bool(body, "retainIp", true);

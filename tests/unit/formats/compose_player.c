@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include "formats/compose_change.h"
+#include "formats/compose_export.h"
 #include "formats/yaml.h"
 
 enum { FILE_BYTES_MAX = 8 << 20, TEXT_BYTES_MAX = 8 << 20 };
@@ -177,16 +178,22 @@ static int by_text(const void *a, const void *b) {
 /* Links of every service are set again, in every run, as the original program does. */
 static void set_links(struct player *p, const struct compose_service *s, const struct compose_resolver *r) {
         AUTO(json_free) struct json_object *missing = json_object_new_array();
-        struct json_object *existing = player_service(p, s->name), *links = compose_service_links(s, r, missing), *linked = json_object_new_object();
+        struct json_object *existing = player_service(p, s->name), *links = compose_service_links(s, r, missing), *linked = json_object_new_object(),
+                           *by_names = json_object_new_array();
         auto_free char *path = dr_xasprintf("%s/service:%s", collection_of(s, existing), s->name);
         json_object_array_sort(json_get(links, "serviceLinks"), by_text);
         record(p, "POST", path, "setservicelinks", links, -1);
         for (size_t i = 0; i < json_object_array_length(json_get(links, "serviceLinks")); i++) {
-                const struct json_object *l = json_object_array_get_idx(json_get(links, "serviceLinks"), i);
-                auto_free char *key = dr_xasprintf("%s", json_str(l, "name", json_str(l, "serviceId", "")));
-                json_set_str(linked, key, json_str(l, "serviceId", json_str(l, "service", "")));
+                struct json_object *l = json_object_array_get_idx(json_get(links, "serviceLinks"), i);
+                const char *id = json_str(l, "serviceId", NULL), *alias = json_str(l, "name", NULL);
+                auto_free char *key = alias ? dr_xstrdup(alias) : dr_xasprintf("%s/%s", p->stack, id ? id : "");
+                if (id)
+                        json_set_str(linked, key, id);
+                else
+                        json_object_array_add(by_names, json_object_get(l));
         }
         json_set(existing, "linkedServices", linked);
+        json_set(existing, "serviceLinks", by_names);
         for (size_t i = 0; i < json_object_array_length(missing); i++) {
                 auto_free char *text = dr_xasprintf("Failed to find service %s to link to", json_object_get_string(json_object_array_get_idx(missing, i)));
                 json_object_array_add(p->warnings, json_object_new_string(text));
@@ -296,6 +303,88 @@ int player_upgrade(struct player *p, const struct player_files *files, const str
         json_object_object_foreach((struct json_object *) answers, key, value)
                 json_set(p->answers, key, json_copy(value));
         return run(p, files, true);
+}
+
+/* ---- back to documents ---- */
+
+static int name(void *ctx, enum compose_ref kind, const char *id, struct compose_named *ret) {
+        const char *colon = strchr(id, ':'), *tilde = strchr(id, '~');
+        (void) ctx;
+        if (!colon)
+                return -ENOENT;
+        ret->stack = kind == COMPOSE_REF_SERVICE ? "other" : NULL;
+        ret->name = tilde ? tilde + 1 : colon + 1;
+        return 0;
+}
+
+void player_export(struct player *p, char **ret_docker, char **ret_rancher) {
+        AUTO(json_free) struct json_object *stack = json_object_new_object();
+        json_set_str(stack, "id", "stack:main");
+        json_set_str(stack, "name", p->stack);
+        struct compose_export_source source = { .stack = stack, .services = p->services, .volumes = p->volumes, .ctx = p, .name = name };
+        assert_int_equal(compose_export(&source, ret_docker, ret_rancher, NULL), 0);
+}
+
+/* What export does not keep, by its rules (compose.md 9): volume drivers of launch configs become volumes, global services have no scale,
+ * the label that a legacy balancer loses at its first reading is written for its selector, external services without image get theirs, and
+ * sidekicks have no sidekicks. */
+static void settle(struct json_object *config, const char *sidekicks_label) {
+        json_object_object_del(config, "volumeDriver");
+        if (sidekicks_label)
+                json_object_object_del(json_get(config, "labels"), sidekicks_label);
+}
+
+static struct json_object *comparable(const struct json_object *service) {
+        static const char *const own[] = { "id", "state", "collection" };
+        AUTO(json_free) struct json_object *o = json_copy(service);
+        struct json_object *labels = json_get(json_get(o, "launchConfig"), "labels"), *sidekicks = json_get_array(o, "secondaryLaunchConfigs");
+        settle(json_get(o, "launchConfig"), NULL);
+        for (size_t i = 0; sidekicks && i < json_object_array_length(sidekicks); i++)
+                settle(json_object_array_get_idx(sidekicks, i), "io.rancher.sidekicks");
+        if (str_eq(json_str(labels, "io.rancher.scheduler.global", ""), "true"))
+                json_object_object_del(o, "scale");
+        if (str_eq(json_str(o, "type", ""), "loadBalancerService"))
+                json_object_object_del(labels, "io.rancher.service.selector.link");
+        for (size_t i = 0; i < ARRAY_LEN(own); i++)
+                json_object_object_del(o, own[i]);
+        if (str_eq(json_str(o, "type", ""), "externalService"))
+                json_object_object_del(json_get(o, "launchConfig"), "imageUuid");
+        return player_reduced(o);
+}
+
+static bool same_services(const struct player *a, const struct player *b, const char *title, const char *docker) {
+        bool ok = json_object_array_length(a->services) == json_object_array_length(b->services);
+        if (!ok)
+                print_error("%s: %zu services come back as %zu\n", title, json_object_array_length(a->services), json_object_array_length(b->services));
+        for (size_t i = 0; i < json_object_array_length(a->services); i++) {
+                const struct json_object *s = json_object_array_get_idx(a->services, i), *t = player_service(b, json_str(s, "name", ""));
+                AUTO(json_free) struct json_object *x = comparable(s), *y = t ? comparable(t) : NULL;
+                if (json_equal(x, y))
+                        continue;
+                auto_free char *xt = player_text(x), *yt = player_text(y);
+                print_error("%s: service comes back as another:\n  was %s\n  is  %s\nfrom\n%s\n", title, xt, yt, docker);
+                ok = false;
+        }
+        return ok;
+}
+
+bool player_round_trip(struct player *p, const char *title) {
+        auto_free char *docker = NULL, *rancher = NULL, *docker2 = NULL, *rancher2 = NULL;
+        __attribute__((cleanup(player_done))) struct player again;
+        player_export(p, &docker, &rancher);
+        player_init(&again, p->stack, NULL);
+        struct player_files files = { "docker-compose.yml", docker, strlen(docker), rancher, strlen(rancher) };
+        if (player_create(&again, &files) < 0) {
+                print_error("%s: what was exported does not read: %s\n%s\n%s\n", title, again.error, docker, rancher);
+                return false;
+        }
+        bool ok = same_services(p, &again, title, docker);
+        player_export(&again, &docker2, &rancher2);
+        if (!str_eq(docker, docker2) || !str_eq(rancher, rancher2)) {
+                print_error("%s: exporting again gives another text:\n%s\n%s\n---- again\n%s\n%s\n", title, docker, rancher, docker2, rancher2);
+                ok = false;
+        }
+        return ok;
 }
 
 /* ---- comparing ---- */

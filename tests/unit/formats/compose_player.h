@@ -28,6 +28,11 @@ int player_create(struct player *p, const struct player_files *files);
 int player_upgrade(struct player *p, const struct player_files *files, const struct json_object *answers);
 struct json_object *player_service(const struct player *p, const char *name);   /* borrowed; NULL: there is none */
 
+/* The stack as compose documents; the caller frees both. */
+void player_export(struct player *p, char **ret_docker, char **ret_rancher);
+/* Exports what the last run made and reads that back: the same services, and the same text when it is exported again. Prints differences. */
+bool player_round_trip(struct player *p, const char *title);
+
 /* Without empty values, hash labels read HASH; the caller owns it. */
 struct json_object *player_reduced(const struct json_object *v);
 char *player_text(const struct json_object *v);                                 /* canonical; the caller frees */

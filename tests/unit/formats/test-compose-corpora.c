@@ -9,7 +9,7 @@
 #include "base/vec.h"
 
 /* Every version of every template of the public catalogs below DROVER_CORPORA (no part of drover), with default and other answers, against
- * what Rancher's own executor made of it: files CATALOG/BASE/TEMPLATE.jsonl below DROVER_GOLDEN (else golden/compose/corpora beside
+ * what Rancher's own executor made of it, and through export and import: files CATALOG/BASE/TEMPLATE.jsonl below DROVER_GOLDEN (else golden/compose/corpora beside
  * DROVER_CORPORA). Prints a report by category with counts per reason. Without DROVER_CORPORA it reads the stacks that are part of drover:
  * test-compose-stacks.c does that. */
 enum { LINE_BYTES_MAX = 8 << 20, REASONS_MAX = 500, SHOWN_MAX = 40 };
@@ -92,7 +92,7 @@ static enum verdict judge(struct player *p, const char *name, const struct json_
         }
         if (shown >= SHOWN_MAX)
                 return OTHER;
-        bool same = player_matches(p, name, json_get_array(json_get(recorded, "result"), "requests"), false);
+        bool same = player_matches(p, name, json_get_array(json_get(recorded, "result"), "requests"), false) && player_round_trip(p, name);
         shown += !same;
         return same ? EQUAL : OTHER;
 }
