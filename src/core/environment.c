@@ -13,6 +13,35 @@ enum step account_deactivate(struct core *c, struct record *a, struct run *run, 
         return STEP_CHAIN;
 }
 
+/* What has a life of its own but needs no host: true when all of it is gone. */
+static bool end_owned(struct core *c, enum type_id table, int64_t account_id) {
+        enum process_id p = process_by_action(table, "remove");
+        const struct records *l = world_of_account(c->world, table, account_id);
+        for (size_t i = l->n; i-- > 0;) {
+                l = world_of_account(c->world, table, account_id);
+                if (p == P_NONE || (l->v[i]->state != S_removing && core_process_start(c, l->v[i], p, NULL, NULL) < 0))
+                        core_delete(c, l->v[i]);
+        }
+        return world_of_account(c->world, table, account_id)->n == 0;
+}
+
+/* What stands beside stacks and hosts, then rows that only say who and how. */
+static bool end_rest(struct core *c, const struct record *a) {
+        static const enum type_id owned[] = {
+                T_scheduledUpgrade, T_projectTemplate, T_volumeTemplate, T_snapshot, T_volume, T_secret, T_certificate, T_hostTemplate, T_userPreference,
+        };
+        static const enum type_id rows[] = { T_credential, T_projectMember, T_storagePool, T_physicalHost, T_genericObject };
+        bool over = true;
+        for (size_t o = 0; o < ARRAY_LEN(owned); o++)
+                over &= end_owned(c, owned[o], a->id);
+        for (size_t o = 0; over && o < ARRAY_LEN(rows); o++)
+                for (const struct records *l; (l = world_of_account(c->world, rows[o], a->id))->n;)
+                        core_delete(c, l->v[l->n - 1]);
+        for (const struct records *l; over && (l = world_by_int(c->world, T_projectMember, F_projectId, a->id))->n;)
+                core_delete(c, l->v[l->n - 1]);
+        return over;
+}
+
 /* An environment goes with everything in it; accounts of people with their keys. */
 enum step account_remove(struct core *c, struct record *a, struct run *run, struct step_ctx *ctx) {
         (void) run;
@@ -37,12 +66,10 @@ enum step account_remove(struct core *c, struct record *a, struct run *run, stru
                         return STEP_WAIT;
                 }
         }
-        static const enum type_id rows[] = { T_credential, T_projectMember, T_storagePool, T_physicalHost, T_genericObject };
-        for (size_t o = 0; o < ARRAY_LEN(rows); o++)
-                for (const struct records *l; (l = world_of_account(c->world, rows[o], a->id))->n;)
-                        core_delete(c, l->v[l->n - 1]);
-        for (const struct records *l; (l = world_by_int(c->world, T_projectMember, F_projectId, a->id))->n;)
-                core_delete(c, l->v[l->n - 1]);
+        if (!end_rest(c, a)) {
+                core_wake_at(c, a, core_mono_ms(c) + 1000);
+                return STEP_WAIT;
+        }
         return STEP_DONE;
 }
 

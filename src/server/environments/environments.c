@@ -1,0 +1,132 @@
+#include "environments-internal.h"
+
+#include "make_stacks.h"
+#include "model/infra.h"
+#include "public_templates.h"
+#include "server/catalog/catalog.h"
+#include "upgrades.h"
+
+static char look_once, look_again;      /* again: what could not be made is tried once more */
+
+/* ---- a look at one environment ---- */
+static void put_orchestration(struct core *c, struct record *project) {
+        struct infra_kind kind = infra_kind_of(core_world(c), project);
+        core_put_str(c, project, F_orchestration, infra_orchestration(&kind));
+        if (kind.virtual_machine || record_bool(project, F_virtualMachine))
+                core_put_bool(c, project, F_virtualMachine, kind.virtual_machine);
+}
+
+static void look(struct environments *e, struct record *project, bool again) {
+        switch (project->state) {
+        case S_active: case S_updating_active: case S_upgrading:
+                make_stacks(e->core, e->api, e->catalogs, project, again);
+                make_stacks_start(e->core, e->api, project);
+                put_orchestration(e->core, project);
+                break;
+        case S_removing: case S_removed: case S_purging: case S_purged:
+                break;
+        default:
+                put_orchestration(e->core, project);
+                break;
+        }
+}
+
+static void work(void *arg) {
+        struct environments *e = arg;
+        e->scheduled = false;
+        if (e->templates_due) {
+                e->templates_due = false;
+                public_templates_load(e->core, e->catalogs);
+        }
+        struct map dirty = e->dirty;
+        e->dirty = (struct map) { 0 };
+        map_foreach(&dirty, s) {
+                struct record *project = world_get(core_world(e->core), T_account, (int64_t) s->key);
+                if (project && project->kind == T_project)
+                        look(e, project, s->value == &look_again);
+        }
+        map_done(&dirty);
+}
+
+/* ---- what leads to one ---- */
+static void schedule(struct environments *e) {
+        if (!e->scheduled)
+                loop_defer(e->loop, work, e);
+        e->scheduled = true;
+}
+
+static void mark(struct environments *e, int64_t project_id, bool again) {
+        if (project_id <= 0 || (!again && map_get(&e->dirty, (uint64_t) project_id)))
+                return;
+        (void) map_set(&e->dirty, (uint64_t) project_id, again ? &look_again : &look_once);
+        schedule(e);
+}
+
+static void mark_all(struct environments *e) {
+        const struct records *l = world_all(core_world(e->core), T_account);
+        for (size_t i = 0; i < l->n; i++)
+                if (l->v[i]->kind == T_project)
+                        mark(e, l->v[i]->id, true);
+}
+
+static void load_templates(struct environments *e) {
+        e->templates_due = true;
+        schedule(e);
+}
+
+static void on_change(void *arg, const struct record *r) {
+        struct environments *e = arg;
+        const struct record *project;
+        switch ((enum type_id) r->type) {
+        case T_account:
+                if (r->kind == T_project)
+                        mark(e, r->id, false);
+                break;
+        case T_stack:                           /* one that goes may have had the name that another wants */
+                mark(e, r->account_id, r->state == S_removed);
+                upgrades_stack_changed(e->upgrades, r);
+                break;
+        case T_host:
+                mark(e, r->account_id, false);
+                break;
+        case T_service:
+                project = world_get(core_world(e->core), T_account, r->account_id);
+                if (project && make_stacks_waits(project))
+                        mark(e, r->account_id, false);
+                break;
+        case T_setting:
+                if (str_starts(record_name(r), "project.template.") || str_eq(record_name(r), "catalog.execute"))
+                        load_templates(e);
+                break;
+        default:
+                break;
+        }
+}
+
+static void on_catalogs(void *arg) {
+        struct environments *e = arg;
+        load_templates(e);
+        mark_all(e);
+        upgrades_scan(e->upgrades);
+}
+
+struct environments *environments_new(struct loop *l, struct core *c, struct api *a, struct catalogs *catalogs) {
+        struct environments *e = dr_xnew(struct environments);
+        *e = (struct environments) { .loop = l, .core = c, .api = a, .catalogs = catalogs };
+        e->upgrades = upgrades_new(l, c, a, catalogs);
+        core_on_change(c, on_change, e);
+        catalog_on_loaded(catalogs, on_catalogs, e);
+        load_templates(e);
+        mark_all(e);
+        return e;
+}
+
+struct environments *environments_free(struct environments *e) {
+        if (!e)
+                return NULL;
+        loop_defer_cancel(e->loop, work, e);
+        upgrades_free(e->upgrades);
+        map_done(&e->dirty);
+        free(e);
+        return NULL;
+}
