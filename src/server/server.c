@@ -9,6 +9,8 @@
 #include "auth/first_start.h"
 #include "base/log.h"
 #include "base/times.h"
+#include "compose/executor.h"
+#include "compose/transform.h"
 #include "core/hosts.h"
 #include "core/simagent.h"
 #include "events/events.h"
@@ -38,6 +40,7 @@ struct server {
         struct core *core;
         struct auth *auth;
         struct api *api;
+        struct executor *executor;
         struct http_server *http;
         struct node_files *node_files;
         struct scripts *scripts;
@@ -244,6 +247,8 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
         struct api_conf api = { .core = s->core, .store = s->store, .authenticate = auth_authenticate, .authenticate_arg = s->auth, .host_tokens = s->host_tokens,
                                 .ca_pem = server_tls_ca_pem(s->tls) };
         s->api = api_new(&api);
+        s->executor = executor_new(s->loop, s->core, s->api);
+        api_add_special(s->api, "scripts/transform", false, transform_special, NULL);
         s->node_files = node_files_new(conf->node_dir);
         s->scripts = scripts_new(s->core, s->api, s->node_files, conf->data_dir, s->host_tokens);
         s->sessions = host_sessions_new(s->loop, s->core, s->node_files);
@@ -315,6 +320,7 @@ struct server *server_free(struct server *s) {
         turn_hook_free(s->hook);
         s->http = http_server_free(s->http);
         s->auth = auth_free(s->auth);
+        s->executor = executor_free(s->executor);
         loop_defer_cancel(s->loop, nothing, s);
         timer_free(s->due);
         timer_free(s->gap);

@@ -8,7 +8,7 @@
 static bool is_later(enum process_id p) {
         static const enum process_id later[] = {
                 P_service_upgrade, P_service_cancelupgrade, P_service_continueupgrade, P_service_finishupgrade, P_service_rollback,
-                P_stack_upgrade, P_stack_cancelupgrade, P_stack_finishupgrade, P_stack_rollback, P_instance_migrate, P_account_upgrade, P_host_provision,
+                P_instance_migrate, P_account_upgrade, P_host_provision,
         };
         for (size_t i = 0; i < ARRAY_LEN(later); i++)
                 if (later[i] == p)

@@ -33,7 +33,7 @@ struct api_conf {
 struct api *api_new(const struct api_conf *conf);
 struct api *api_free(struct api *a);            /* after the HTTP server; NULL is fine; returns NULL */
 DR_DEFINE_AUTO(struct api *, api_free)
-/* name: the path segment behind the version ("subscribe"), static storage. open: no authentication (scripts). */
+/* name: the path segment behind the version ("subscribe"), or two of them, which go before one ("scripts/transform"); static storage. open: no authentication (scripts). */
 void api_add_special(struct api *a, const char *name, bool open, api_special_fn *fn, void *arg);
 
 /* One more row of type task, by which administrators have something done at once. name: static storage. */

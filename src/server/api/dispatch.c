@@ -98,15 +98,6 @@ static void one(struct api_req *req, const struct type_def *def) {
                 remove_reply(req, shown ? shown : def, r);
 }
 
-/* Links that no type's hook answers. */
-static int special_reply(const struct link_def *l, struct dr_error *err) {
-        static const char *const later[] = { "composeConfig" };
-        for (size_t i = 0; i < ARRAY_LEN(later); i++)
-                if (str_eq(later[i], l->name))
-                        return dr_fail(err, DR_E_NOT_IMPLEMENTED, NULL, "link %s is not there yet", l->name);
-        return dr_fail(err, DR_E_NOT_FOUND, NULL, "link %s leads nowhere", l->name);
-}
-
 static void follow_record(struct api_req *req, struct record *r) {
         if (r && !access_sees(req, r))
                 r = NULL;
@@ -123,7 +114,7 @@ static void follow_record(struct api_req *req, struct record *r) {
                 int k = req->method != VERB_GET ? dr_fail(&err, DR_E_METHOD, NULL, "link %s is only read", l->name)
                         : h->on_link ? h->on_link(req, r, l, &err) : -ENOSYS;
                 if (k == -ENOSYS)
-                        k = special_reply(l, &err);
+                        k = dr_fail(&err, DR_E_NOT_FOUND, NULL, "link %s leads nowhere", l->name);
                 if (k < 0)
                         api_fail(req, &err);
                 return;

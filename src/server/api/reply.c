@@ -256,10 +256,17 @@ static int everybody_is_admin(struct api_req *req, struct dr_error *err) {
 }
 
 const struct api_special *api_special_of(const struct api_req *req) {
-        for (size_t i = 0; req->n_seg && i < req->api->specials.n; i++)
-                if (str_ieq(req->api->specials.v[i].name, req->seg[0]))
-                        return &req->api->specials.v[i];
-        return NULL;
+        const struct api_special *found = NULL;
+        for (size_t i = 0; req->n_seg && i < req->api->specials.n; i++) {
+                const struct api_special *s = &req->api->specials.v[i];
+                size_t n = strcspn(s->name, "/");
+                if (strlen(req->seg[0]) != n || strncasecmp(s->name, req->seg[0], n) != 0)
+                        continue;
+                if (s->name[n] && req->n_seg > 1 && str_ieq(s->name + n + 1, req->seg[1]))
+                        return s;
+                found = s->name[n] ? found : s;
+        }
+        return found;
 }
 
 static bool is_ping(const struct http_request *http) {

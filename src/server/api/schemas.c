@@ -45,7 +45,40 @@ void schemas_reply_all(struct api_req *req) {
         api_reply(req, 200);
 }
 
+/* The schema of schemas. Clients ask for it by mistake, "schemas/schemas", and look at nothing but the headers (compose.md 8). */
+static void schema_of_schemas(struct api_req *req) {
+        struct jw w = JW(&req->out, JSON_ESCAPE_SLASH);
+        jw_begin_object(&w);
+        jw_kstring(&w, "id", "schema");
+        jw_kstring(&w, "type", "schema");
+        jw_key(&w, "links");
+        jw_begin_object(&w);
+        jw_kstring(&w, "self", arena_printf(&req->arena, "%s/schemas/schema", req->url));
+        jw_kstring(&w, "collection", arena_printf(&req->arena, "%s/schemas", req->url));
+        jw_end(&w);
+        jw_key(&w, "actions");
+        jw_begin_object(&w);
+        jw_end(&w);
+        jw_kstring(&w, "pluralName", "schemas");
+        static const char *const methods[] = { "collectionMethods", "resourceMethods" };
+        for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+                jw_key(&w, methods[i]);
+                jw_begin_array(&w);
+                jw_string(&w, "GET");
+                jw_end(&w);
+        }
+        jw_key(&w, "resourceFields");
+        jw_begin_object(&w);
+        jw_end(&w);
+        jw_end(&w);
+        api_reply(req, 200);
+}
+
 void schemas_reply(struct api_req *req, const char *name) {
+        if (str_ieq(name, "schema") || str_ieq(name, "schemas")) {
+                schema_of_schemas(req);
+                return;
+        }
         const struct type_def *d = schema_find(req->version, req->role, name, strlen(name));
         if (!d) {
                 api_fail_code(req, DR_E_NOT_FOUND, NULL);

@@ -176,7 +176,6 @@ TEST(what_is_not_there_yet_says_so_and_structures_cannot_be_made) {
                 { "POST", P "/virtualmachines", "{\"name\":\"x\",\"imageUuid\":\"docker:x\"}", 501, NULL },
                 { "POST", P "/launchconfigs", "{\"imageUuid\":\"docker:x\"}", 405, "Method not allowed" },
                 { "POST", P "/instancestops", "{\"timeout\":1}", 405, "Method not allowed" },
-                { "POST", P "/stacks", "{\"name\":\"c\",\"dockerCompose\":\"a:\\n  image: x\"}", 501, NULL },
                 { "POST", P "/containers", "{\"imageUuid\":\"docker:\"}", 422, "InvalidReference" },
                 { "POST", P "/containers", "{\"imageUuid\":\"docker:a b\"}", 422, "InvalidReference" },
                 { "POST", P "/containers", "{\"imageUuid\":\"docker:x\",\"ports\":[\"0:1\"]}", 422, "PortInvalidPublicPort" },
@@ -200,7 +199,6 @@ TEST(an_action_that_is_not_there_yet_changes_nothing) {
         CHECK_INT(ask(&f, "POST", P "/services", "{\"name\":\"a\",\"stackId\":\"1st1\",\"launchConfig\":{\"imageUuid\":\"docker:x\"}}"), ==, 201);
         fix_settle(&f);
         CHECK_INT(ask(&f, "POST", P "/services/1s1?action=upgrade", "{\"inServiceStrategy\":{\"launchConfig\":{\"imageUuid\":\"docker:y\"}}}"), ==, 501);
-        CHECK_INT(ask(&f, "POST", P "/stacks/1st1?action=exportconfig", "{}"), ==, 501);
         CHECK_INT(ask(&f, "GET", P "/services/1s1", NULL), ==, 200);
         CHECK_STR(field(&f, "state"), ==, "inactive");
         fix_done(&f);

@@ -36,6 +36,8 @@ int setting_post(struct api_req *req, const struct type_def *def, struct dr_erro
 int setting_put(struct api_req *req, const char *name, struct dr_error *err);           /* PUT goes by name, not by record */
 int setting_remove(struct api_req *req, struct record *r, struct dr_error *err);
 int stack_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+void stack_create_hook(struct api_req *req, struct record *r, const struct field_values *values);
+int stack_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
 int stack_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int service_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int service_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
