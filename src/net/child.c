@@ -74,12 +74,19 @@ static void check_done(struct child *c) {
                 close_all(c);
 }
 
+static void send_signal(struct child *c, int signum) {
+        if (c->spec.group)
+                (void) kill(-c->process.pid, signum);
+        else
+                uv_process_kill(&c->process, signum);
+}
+
 static void on_timer(void *arg) {
         struct child *c = arg;
         if (c->exited)
                 return close_all(c);
         c->timed_out = true;
-        uv_process_kill(&c->process, SIGKILL);
+        send_signal(c, SIGKILL);
 }
 
 static void on_exit_cb(uv_process_t *p, int64_t status, int signum) {
@@ -160,6 +167,7 @@ struct child *child_spawn(struct loop *l, const struct child_spec *spec, struct 
         uv_process_options_t o = {
                 .exit_cb = on_exit_cb, .file = spec->argv[0], .args = (char **) (uintptr_t) spec->argv,
                 .env = (char **) (uintptr_t) spec->env, .cwd = spec->cwd, .stdio_count = 3, .stdio = io,
+                .flags = spec->group ? UV_PROCESS_DETACHED : 0,
         };
         int r = uv_spawn(&l->uv, &c->process, &o);
         if (r < 0) {
@@ -186,7 +194,7 @@ struct child *child_spawn(struct loop *l, const struct child_spec *spec, struct 
 
 void child_kill(struct child *c, int signum) {
         if (!c->exited)
-                uv_process_kill(&c->process, signum);
+                send_signal(c, signum);
 }
 
 int child_pid(const struct child *c) { return c->process.pid; }
@@ -195,5 +203,5 @@ void child_abandon(struct child *c) {
         c->abandoned = true;
         if (c->exited)
                 return close_all(c);
-        uv_process_kill(&c->process, SIGKILL);  /* reaped on its exit, then all is freed */
+        send_signal(c, SIGKILL);                /* reaped on its exit, then all is freed */
 }

@@ -21,6 +21,7 @@ struct child_spec {
         size_t in_len;
         size_t out_max, err_max;        /* bytes captured; 0: read and dropped */
         uint64_t deadline_ms;           /* SIGKILL after this long; 0: none */
+        bool group;                     /* a session of its own, without terminal: what kills it kills everything it started */
         void (*on_output)(struct child *c, bool is_err, const char *p, size_t n, void *arg);  /* optional; each piece as it comes */
         void (*on_exit)(struct child *c, const struct child_result *res, void *arg);    /* once; c is gone afterwards */
         void *arg;

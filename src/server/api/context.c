@@ -185,6 +185,13 @@ static int read_path(struct api_req *req, struct dr_error *err) {
                 read_service_path(req, seg, n);
                 return 0;
         }
+        if (n > 0 && str_eq(seg[0], "v1-catalog")) {    /* its own resources and errors: server/catalog */
+                req->version = API_V2_BETA;
+                for (; at < n; at++)
+                        req->seg[req->n_seg++] = seg[at];
+                req->url = req->self = arena_printf(&req->arena, "%s/v1-catalog", req->base);
+                return 0;
+        }
         if (n > 0) {
                 int v = api_version_from_string(seg[0], strlen(seg[0]));
                 if (v < 0)
@@ -299,6 +306,8 @@ int api_enter_project(struct api_req *req, struct dr_error *err) {
                 text = api_header(req, "X-API-Project-Id");
         if (!text || !*text)
                 text = api_param(req, "projectId");
+        if (str_eq(text, "global") && req->n_seg && str_eq(req->seg[0], "v1-catalog"))
+                text = NULL;            /* what catalogs call "no environment" (catalog.md 5) */
         const struct record *by_key = text && *text ? NULL : project_of_key(req);
         bool plain = api_param(req, "_plainId") && (req->role == ROLE_admin || req->role == ROLE_superadmin || req->role == ROLE_service ||
                                                     req->role == ROLE_agent);
