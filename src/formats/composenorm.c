@@ -6,7 +6,7 @@
 
 #include <ctype.h>
 
-enum { EXTENDS_DEPTH_MAX = 8, ENV_FILE_BYTES_MAX = 1 << 20 };
+enum { EXTENDS_DEPTH_MAX = 8, ENV_FILE_BYTES_MAX = 1 << 20, FILE_BYTES_PER_WORK = 8, SERVICE_KEYS_MAX = 1000 };
 
 static struct ynode *str(struct compose *c, const char *s, const struct ynode *at) { return ynode_string(c->arena, s, at); }
 
@@ -193,7 +193,17 @@ static int read_named_file(struct compose *c, const struct ynode *at, const char
         }
         if (r < 0)
                 compose_error(c, at, "could not read file \"%.200s\": %s", path, err.message);
+        else if (!compose_spend(c, *ret_len / FILE_BYTES_PER_WORK + 1, at)) {
+                free(dr_take(*ret));
+                r = -EFBIG;
+        }
         return r;
+}
+
+/* A file's name as seen from where the document that names it stands. The caller frees. */
+static char *beside(const char *doc, const char *path) {
+        const char *slash = strrchr(doc, '/');
+        return slash && *path != '/' ? dr_xasprintf("%.*s/%s", (int) (slash - doc), doc, path) : dr_xstrdup(path);
 }
 
 /* Lines trimmed; empty ones and comments skipped. Earlier values stay: files are read last first, under the service's own environment. */
@@ -245,7 +255,7 @@ static struct ynode *base_service(struct compose *c, const struct compose_input 
                         return NULL;
                 if (c->names.n == UINT16_MAX)
                         return NULL;
-                vec_push(&c->names, dr_xstrdup(file->text));
+                vec_push(&c->names, beside(compose_file(c, file), file->text));
                 struct yaml_options o = { .size_max = COMPOSE_TEXT_MAX, .file = (uint16_t) (c->names.n - 1), .duplicate_keys = true };
                 struct ynode *root = NULL;
                 struct dr_error err;
@@ -322,7 +332,11 @@ struct ynode *compose_prepare(struct compose *c, const struct compose_input *in,
                 compose_error(c, raw, "Service '%s' must be a map of keys, found a %s", name, ynode_kind_to_string(raw->kind));
                 return NULL;
         }
-        for (size_t i = 0; raw->kind == YNODE_MAP && i < raw->map.n && i < 1000; i++)
+        if (raw->kind == YNODE_MAP && raw->map.n > SERVICE_KEYS_MAX) {
+                compose_error(c, raw, "Service '%s' has more than %d keys", name, SERVICE_KEYS_MAX);
+                return NULL;
+        }
+        for (size_t i = 0; raw->kind == YNODE_MAP && i < raw->map.n; i++)
                 ynode_set(c->arena, svc, raw->map.v[i].key, compose_interpolate(c, raw->map.v[i].value, raw->map.v[i].key->text));
         fix_up(c, svc);
         if (in->spec)

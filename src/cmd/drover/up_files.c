@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/vec.h"
+#include "beneath.h"
 #include "formats/answers.h"
 #include "formats/catalog.h"
 #include "formats/json.h"
@@ -85,10 +86,27 @@ static const char *find_variable(void *ctx, const char *name) {
         return json_str(rd->env, name, getenv(name));
 }
 
+/* The folder that files named by doc must stay in: that of the given document in whose folder doc is, else the first one's. The caller frees. */
+static char *folder_of(const struct reader *rd, const char *doc) {
+        auto_free char *folder = NULL;
+        for (size_t i = 0; i < rd->docs.n; i++) {
+                auto_free char *own = beside(rd->docs.v[i].path, "");
+                size_t n = strlen(own);
+                if (strncmp(doc, own, n) == 0 && (!folder || n > strlen(folder))) {
+                        free(folder);
+                        folder = dr_take(own);
+                }
+        }
+        return folder ? dr_take(folder) : beside(rd->docs.v[0].path, "");
+}
+
+/* Files that documents name (env_file, extends, secrets). */
 static int read_named(void *ctx, const char *doc, const char *path, char **ret, size_t *ret_len, struct dr_error *err) {
-        (void) ctx;
-        auto_free char *full = path[0] == '/' ? dr_xstrdup(path) : beside(doc, path);
-        return read_text(full, ret, ret_len, err);
+        const struct reader *rd = ctx;
+        auto_free char *folder = folder_of(rd, doc), *full = path[0] == '/' ? dr_xstrdup(path) : beside(doc, path);
+        bool inside = path[0] != '/' && strncmp(full, folder, strlen(folder)) == 0;
+        auto_close int fd = beneath_open(*folder ? folder : ".", inside ? full + strlen(folder) : full, err);
+        return fd < 0 ? fd : fd_read_all(fd, full, UP_FILE_BYTES_MAX, ret, ret_len, err);
 }
 
 static char *stack_name(const struct up_files_config *cfg, const struct reader *rd) {
@@ -159,6 +177,14 @@ static int answer_questions(struct reader *rd, struct json_object *questions, st
         return questions_answer(&cfg, ret, err);
 }
 
+static void add_env_file(const struct reader *rd, struct json_object *answers) {
+        if (!rd->env)
+                return;
+        json_object_object_foreach(rd->env, name, value)
+                if (!json_has(answers, name))
+                        json_set(answers, name, json_object_get(value));
+}
+
 /* ---- all of it ---- */
 
 static int read_docs(struct reader *rd, const struct up_files_config *cfg, struct dr_error *err) {
@@ -189,6 +215,7 @@ static int read_all(struct reader *rd, const struct up_files_config *cfg, struct
         questions = compose_questions(docs, rd->docs.n, &env);
         if ((r = answer_questions(rd, questions, &answers, err)) < 0)
                 return r;
+        add_env_file(rd, answers);      /* templates see it as .Values, as upstream's command line does */
         env.answers = answers;
         r = compose_read(docs, rd->docs.n, &env, &compose, err);
         show_messages(compose);
