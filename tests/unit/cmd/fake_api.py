@@ -12,6 +12,8 @@ import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from fake_catalog import Catalog
+
 KEY, SECRET = 'A' * 20, 's' * 40
 PREFIX = {'stacks': '1st', 'services': '1s', 'containers': '1i', 'hosts': '1h', 'projects': '1a', 'registrationtokens': '1c', 'apikeys': '1c'}
 TYPE = {'stacks': 'stack', 'services': 'service', 'containers': 'container', 'hosts': 'host', 'projects': 'project',
@@ -45,7 +47,7 @@ class Fake:
                     self.subscribe()
                     return
                 status, answer = fake.answer(self.command, url.path, dict(urllib.parse.parse_qsl(url.query)), body, self.headers)
-                data = json.dumps(answer).encode()
+                data = b'' if answer is None else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header('Content-Type', 'application/json')
                 self.send_header('Content-Length', str(len(data)))
@@ -67,6 +69,8 @@ class Fake:
 
         self.server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
         self.url = 'http://127.0.0.1:%d' % self.server.server_address[1]
+        self.catalog = Catalog(self.url)
+        self.stuck = set()              # names of what stays in its transition until it is cancelled
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def publish(self, event):
@@ -101,7 +105,7 @@ class Fake:
     def look(self, row):
         """What a GET shows, after one step of time."""
         if row.get('next'):
-            if row['next'][1] > 0:
+            if row['next'][1] > 0 or row.get('name') in self.stuck:
                 row['next'][1] -= 1
             else:
                 row['state'], row['transitioning'] = row.pop('next')[0], 'no'
@@ -118,23 +122,30 @@ class Fake:
     def place(self, service):
         if service['type'] != 'service':
             return
-        up = service['state'] == 'active' and service['name'] not in self.never_place
+        up = service['state'] in ('active', 'upgraded') and service['name'] not in self.never_place
         service['healthState'] = 'healthy' if up else 'unhealthy'
         if service['state'] == 'active':
             service['instanceIds'] = ['1i%s%d' % (service['id'][2:], i) for i in range(service.get('scale', 1) if up else 0)]
 
     def actions(self, row):
         if row['type'] == 'service':
-            return {'inactive': ['activate', 'setservicelinks'], 'active': ['deactivate', 'setservicelinks', 'restart']}.get(row['state'], [])
+            return {'inactive': ['activate', 'setservicelinks', 'upgrade'], 'active': ['deactivate', 'setservicelinks', 'restart', 'upgrade'],
+                    'upgraded': ['finishupgrade', 'rollback', 'setservicelinks'], 'upgrading': ['cancelupgrade', 'rollback'],
+                    'canceled-upgrade': ['continueupgrade', 'rollback']}.get(row['state'], [])
         if row['type'] == 'host':
             return {'active': ['deactivate'], 'inactive': ['activate', 'remove']}.get(row['state'], [])
-        return {'container': ['stop', 'restart'], 'stack': ['activateservices', 'deactivateservices']}.get(row['type'], [])
+        if row['type'] == 'stack':
+            return ['activateservices', 'deactivateservices', 'exportconfig'] + {
+                'active': ['upgrade'], 'upgraded': ['finishupgrade', 'rollback'], 'upgrading': ['cancelupgrade', 'rollback']}.get(row['state'], [])
+        return {'container': ['stop', 'restart']}.get(row['type'], [])
 
     def answer(self, method, path, query, body, headers):
         self.log.append((method, path, query, body))
         if (method + ' ' + path) in self.fail:
             return self.fail[method + ' ' + path]
-        parts = [p for p in path.split('/') if p]
+        parts = [urllib.parse.unquote(p) for p in path.split('/') if p]
+        if parts[0] == 'v1-catalog' and self.allowed(headers):
+            return self.catalog.answer(method, parts[1:], query, body)
         if parts[0] != 'v2-beta':
             return self.error(404, 'Not Found', 'Not Found')
         parts = parts[1:]
@@ -144,6 +155,8 @@ class Fake:
             return 201, {'type': 'token', 'jwt': 'session'}
         if not self.allowed(headers):
             return self.error(401, 'Unauthorized', 'Unauthorized')
+        if parts == ['settings', 'rancher.server.version']:
+            return 200, {'type': 'setting', 'value': 'v1.6.30'}
         if parts[:1] == ['projects'] and len(parts) > 2:
             if parts[1] not in [p['id'] for p in self.rows['projects']]:
                 return self.error(403, 'Forbidden', 'Forbidden')
@@ -195,6 +208,9 @@ class Fake:
             row.update(instanceIds=[], healthState='unhealthy', linkedServices=None)
             row.setdefault('scale', 1)
         self.move(row, 'registering', 'inactive' if plural == 'services' else 'active')
+        if plural == 'stacks' and body.get('dockerCompose'):
+            service = self.new('services', {'name': 'web', 'stackId': row['id'], 'scale': 2, 'instanceIds': [], 'launchConfig': {'imageUuid': 'docker:x'}})
+            self.move(service, 'activating', 'active')
         return 201, self.look(row)
 
     def act(self, row, action, body):
@@ -202,9 +218,27 @@ class Fake:
             return self.error(422, 'ActionNotAvailable', None, 'action')
         if action == 'setservicelinks':
             row['linkedServices'] = {link.get('name') or 'x/' + link['serviceId']: link['serviceId'] for link in body['serviceLinks']}
+        elif action == 'exportconfig':
+            return 200, {'type': 'composeConfig', 'dockerComposeConfig': 'docker of %s' % row['name'], 'rancherComposeConfig': 'rancher'}
+        elif action in ('upgrade', 'continueupgrade'):
+            self.upgrade(row, body)
+        elif action in ('finishupgrade', 'rollback', 'cancelupgrade'):
+            through = {'finishupgrade': 'finishing-upgrade', 'rollback': 'rolling-back', 'cancelupgrade': 'canceling-upgrade'}[action]
+            self.stuck.discard(row['name'])
+            if action == 'rollback' and row.get('before'):
+                row.update(row.pop('before'))
+            self.move(row, through, 'canceled-upgrade' if action == 'cancelupgrade' else 'active')
         elif action in ('activate', 'deactivate'):
             self.move(row, action[:-1] + 'ing', 'active' if action == 'activate' else 'inactive')
             if row.get('name') in self.never_place:
                 row.update(state='activating', transitioning='error', next=None,
                            transitioningMessage='Allocation failed: No healthy hosts with sufficient resources available')
         return 202, self.look(row)
+
+    def upgrade(self, row, body):
+        strategy = (body or {}).get('inServiceStrategy') or {}
+        changed = {k: body[k] for k in ('externalId', 'environment', 'dockerCompose', 'rancherCompose') if body and k in body}
+        changed.update({k: v for k, v in strategy.items() if k in ('launchConfig', 'secondaryLaunchConfigs')})
+        row['before'] = {k: row.get(k) for k in changed}
+        row.update(changed)
+        self.move(row, 'upgrading', 'upgraded')
