@@ -23,6 +23,7 @@
 #include "net/rate.h"
 #include "node_files.h"
 #include "scripts.h"
+#include "ui.h"
 
 enum {
         TURN_MS = 10,                   /* work between two looks at the network ... */
@@ -223,7 +224,7 @@ static void on_request(struct http_request *req, void *arg) {
                 send_metrics(s, req);
         else if (path_is(req, "v3", "host", "connect") && req->path.n == 3)
                 host_sessions_connect(s->sessions, req);
-        else if (streams_take(s->streams, req))
+        else if (streams_take(s->streams, req) || ui_serve(req))
                 return;
         else if ((path_is(req, "v1", "node", NULL) || path_is(req, "v2-beta", "node", NULL)) && req->path.n == 4)
                 node_files_serve(s->node_files, req, req->path.seg[2], req->path.seg[3]);

@@ -1,0 +1,92 @@
+// live.js: the resources of one environment, kept as they are by the server's events: nothing is polled and nothing reloaded.
+//
+// A subscription is opened first, then the collections are read, so that no change falls between the two; what events said meanwhile is laid over
+// what was read. When the connection is lost it is opened again (with growing pauses) and everything is read anew.
+import { list, webSocket } from './api.js';
+
+const SILENCE_MS = 11000, PAUSE_MIN_MS = 500, PAUSE_MAX_MS = 15000;
+const GONE = new Set(['removed', 'purged', 'purging']);
+const TYPES = { stack: 'stacks', service: 'services', instance: 'containers', host: 'hosts' };
+
+const number = id => Number(/\d+$/.exec(id)?.[0] || 0);
+
+export class Live {
+  // changed(): something is different. state: 'loading', 'live', 'lost'. account: the user's own account instead of an environment (no collections).
+  constructor(base, changed, { types = TYPES, onEvent = null, onLogout = null } = {}) {
+    Object.assign(this, { base, changed, types, onEvent, onLogout, state: 'loading', error: null, pause: PAUSE_MIN_MS, over: false, byType: {}, heard: null });
+    for (const t in types) this.byType[t] = new Map();
+    this.open();
+  }
+
+  stop() {
+    this.over = true;
+    clearTimeout(this.again);
+    clearTimeout(this.silence);
+    this.ws?.close();
+  }
+
+  get(type, id) { return this.byType[type].get(id); }
+  all(type) { return [...this.byType[type].values()].sort((a, b) => number(a.id) - number(b.id)); }
+
+  open() {
+    const ws = this.ws = webSocket(`${this.base}/subscribe?eventNames=resource.change`);
+    ws.onopen = () => { this.alive(); this.load(); };
+    ws.onmessage = m => { this.alive(); this.take(JSON.parse(m.data)); };
+    ws.onclose = () => { if (ws === this.ws) this.lost(); };
+  }
+
+  alive() {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => { const ws = this.ws; this.ws = null; ws?.close(); this.lost(); }, SILENCE_MS);
+  }
+
+  lost() {
+    clearTimeout(this.silence);
+    if (this.over) return;
+    this.state = 'lost';
+    this.changed();
+    clearTimeout(this.again);
+    this.again = setTimeout(() => this.open(), this.pause);
+    this.pause = Math.min(this.pause * 2, PAUSE_MAX_MS);
+  }
+
+  async load() {
+    const heard = this.heard = new Map(), ws = this.ws;
+    try {
+      const names = Object.keys(this.types);
+      const lists = await Promise.all(names.map(t => list(`${this.base}/${this.types[t]}`)));
+      if (this.over || ws !== this.ws) return;
+      names.forEach((t, i) => { this.byType[t] = new Map(lists[i].map(r => [r.id, r])); });
+      this.heard = null;
+      for (const r of heard.values()) this.put(r);
+      this.state = 'live';
+      this.error = null;
+      this.pause = PAUSE_MIN_MS;
+    } catch (e) {
+      if (this.over || ws !== this.ws) return;
+      this.error = e;
+      if (e.status === 403 || e.status === 404) { this.state = 'refused'; this.over = true; }
+      ws?.close();
+    }
+    this.changed();
+  }
+
+  take(event) {
+    if (event.name === 'logout') { this.stop(); this.onLogout?.(); return; }
+    const r = event.data?.resource;
+    if (event.name !== 'resource.change' || !r) return;
+    if (this.heard) this.heard.set(r.id, r);
+    const old = this.byType[r.baseType]?.get(r.id) || this.byType[r.type]?.get(r.id);
+    this.put(r);
+    this.onEvent?.(r, old);
+    this.changed();
+  }
+
+  // Also for answers of our own requests, which come before the event does.
+  put(r) {
+    const of = this.byType[r.baseType] ? r.baseType : r.type;
+    if (!this.byType[of]) return;
+    if (GONE.has(r.state) || r.removed) this.byType[of].delete(r.id);
+    else this.byType[of].set(r.id, r);
+  }
+}
