@@ -126,6 +126,173 @@ class TestOrchestration(World):
                 self.assertEqual((self.made['orchestration'], self.made['virtualMachine'], p['orchestration']), (wanted, False, wanted))
 
 
+class Catalog:
+    """A folder with infrastructure templates (name -> images of its versions) and project templates (name -> project.yml of its versions)."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix='drover-catalog-')
+
+    def write(self, path, text):
+        path = os.path.join(self.dir, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as f:
+            f.write(text)
+
+    def infra(self, name, versions, default=None, extra=''):
+        """versions: revision -> service's name."""
+        default = max(versions) if default is None else default
+        self.write('infra-templates/%s/config.yml' % name, 'name: %s\nversion: v0.%d\n' % (name, default))
+        for n, service in versions.items():
+            self.write('infra-templates/%s/%d/docker-compose.yml' % (name, n), COMPOSE % service)
+            self.write('infra-templates/%s/%d/rancher-compose.yml' % (name, n),
+                       '.catalog:\n  name: %s\n  version: v0.%d\n%s' % (name, n, extra))
+
+    def project(self, name, versions):
+        self.write('project-templates/%s/config.yml' % name, 'name: %s\nversion: v0.%d\n' % (name, max(versions)))
+        for n, text in versions.items():
+            self.write('project-templates/%s/%d/project.yml' % (name, n), text)
+            self.write('project-templates/%s/%d/rancher-compose.yml' % (name, n), '.catalog:\n  version: v0.%d\n' % n)
+
+    def close(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class TestStacks(World):
+    """What an environment makes of its template."""
+
+    def state_of(self, project):
+        return {s['name']: (s['state'], s['healthState'], s['system'], s['externalId']) for s in self.stacks(project)}
+
+    def test_two_system_stacks_wait_for_the_first_host_start_with_it_and_go_with_the_environment(self):
+        p = self.project(self.template(self.inline('one', 'two')))
+        self.until(lambda: [s['state'] for s in self.stacks(p)] == ['active'] * 2, lambda: self.state_of(p))
+        for name, (_, _, system, external_id) in self.state_of(p).items():
+            self.assertTrue(system, name)
+            self.assertRegex(external_id, '^[0-9a-f]{32}$')
+        self.assertEqual([s['state'] for s in self.services(p)], ['inactive'] * 2)
+        self.add_host(p)
+        self.until(lambda: [s['state'] for s in self.services(p)] == ['active'] * 2, lambda: [(s['state'], s['transitioningMessage']) for s in self.services(p)])
+        self.assertTrue(all(s['system'] for s in self.services(p)))
+        self.until(lambda: [c['state'] for c in self.admin.get('/projects/%s/containers' % p['id']).rows] == ['running'] * 2, 'both containers')
+
+        # What somebody stops later stays stopped, whatever hosts come.
+        one = [s for s in self.services(p) if s['name'] == 'of-one'][0]
+        self.check(self.admin.post('/projects/%s/services/%s?action=deactivate' % (p['id'], one['id'])), 202)
+        self.admin.wait('/projects/%s/services/%s' % (p['id'], one['id']), 'inactive')
+        self.add_host(p)
+        self.assertEqual(self.admin.get('/projects/%s/services/%s' % (p['id'], one['id']))['state'], 'inactive')
+
+        # A stack that somebody removes is not made again.
+        two = [s for s in self.stacks(p) if s['name'] == 'two'][0]
+        self.check(self.admin.delete('/projects/%s/stacks/%s' % (p['id'], two['id'])), 200)
+        self.until(lambda: self.gone('/projects/%s/stacks/%s' % (p['id'], two['id'])), 'stack two to go')
+        self.add_host(p)
+        self.assertEqual([s['name'] for s in self.stacks(p)], ['one'])
+
+        other = self.project(self.template(self.inline('kept')))
+        self.until(lambda: [s['state'] for s in self.stacks(other)] == ['active'], lambda: self.state_of(other))
+        self.check(self.admin.delete('/projects/' + p['id']), 200)
+        self.until(lambda: self.gone('/projects/' + p['id']), lambda: self.admin.get('/projects/' + p['id']))
+        self.assertEqual([s['name'] for s in self.stacks(other)], ['kept'])
+        for kind in ('stacks', 'services', 'containers', 'hosts'):
+            rows = [r for r in self.admin.get('/%s?all=true' % kind).rows if r.get('accountId') == p['id'] and r['state'] not in ('removed', 'purged')]
+            self.assertEqual(rows, [], kind)
+
+    def test_what_stands_beside_stacks_and_hosts_goes_too(self):
+        p = self.project()
+        path = '/projects/' + p['id']
+        stack = self.check(self.admin.post(path + '/stacks', {'name': 'a'}), 201)
+        made = [('secrets', {'name': 's', 'value': 'eA=='}), ('apikeys', {'name': 'k'}), ('registrationtokens', {}), ('hosttemplates', {'name': 'h'}),
+                ('volumes', {'name': 'v', 'driver': 'local'}), ('volumetemplates', {'name': 'vt', 'stackId': stack['id']})]
+        for kind, body in made:
+            self.check(self.admin.post('%s/%s' % (path, kind), body), 201)
+        self.check(self.admin.delete(path), 200)
+        self.until(lambda: self.gone(path), lambda: self.admin.get(path))
+        for kind, _ in made:
+            rows = [r for r in self.admin.get('/%s?all=true' % kind).rows if r.get('accountId') == p['id'] and r['state'] not in ('removed', 'purged')]
+            self.assertEqual(rows, [], kind)
+
+    def test_answers_reach_the_stack_and_its_services(self):
+        compose = COMPOSE % 'x' + '    environment:\n      WHO: ${who}\n      N: ${n}\n'
+        p = self.project(self.template([{'name': 'asked', 'dockerCompose': compose, 'answers': {'who': 'ann', 'n': 7}, 'description': 'for ann'}]))
+        self.until(lambda: [s['state'] for s in self.stacks(p)] == ['active'], lambda: self.state_of(p))
+        stack = self.stacks(p)[0]
+        self.assertEqual((stack['environment'], stack['description']), ({'who': 'ann', 'n': '7'}, 'for ann'))
+        self.assertEqual(self.services(p)[0]['launchConfig']['environment'], {'WHO': 'ann', 'N': '7'})
+
+
+class TestCatalogs(World):
+    """Templates whose stacks come from catalogs, and templates that catalogs hold."""
+
+    def setUp(self):
+        self.catalog = Catalog()
+        self.label = self.name('lib')
+        self.addCleanup(self.catalog.close)
+
+    def read(self):
+        self.check(self.admin.put('/settings/catalog.url', {'value': json.dumps({'catalogs': {self.label: {'url': self.catalog.dir}}})}), 200)
+
+    def again(self):
+        self.check(self.admin.at('/v1-catalog').post('/templates?action=refresh'), 204)
+
+    def test_default_and_pinned_versions(self):
+        self.catalog.infra('net', {0: 'old', 1: 'new'})
+        self.catalog.infra('dns', {0: 'old', 1: 'new'})
+        self.read()
+        t = self.template([{'templateId': self.label + ':infra*net'}, {'templateVersionId': self.label + ':infra*dns:0'}])
+        p = self.project(t)
+        self.until(lambda: [s['state'] for s in self.stacks(p)] == ['active'] * 2, lambda: self.admin.get('/projects/' + p['id'])['transitioningMessage'])
+        self.assertEqual({s['name']: s['externalId'] for s in self.stacks(p)},
+                         {'net': 'catalog://%s:infra*net:1' % self.label, 'dns': 'catalog://%s:infra*dns:0' % self.label})
+        self.assertEqual(sorted(s['name'] for s in self.services(p)), ['new', 'old'])
+
+    def test_an_entry_that_no_catalog_has_is_named_and_made_when_it_comes(self):
+        self.catalog.infra('net', {0: 'net'})
+        self.read()
+        p = self.project(self.template([{'templateId': self.label + ':infra*net'}, {'templateId': self.label + ':infra*late'}]))
+        path = '/projects/' + p['id']
+        self.until(lambda: len(self.stacks(p)) == 1, 'the stack there is')
+        self.until(lambda: 'infra*late' in (self.admin.get(path)['transitioningMessage'] or ''), lambda: self.admin.get(path))
+        self.assertEqual((self.admin.get(path)['state'], self.admin.get(path)['transitioning']), ('active', 'error'))
+        self.catalog.infra('late', {0: 'late'})
+        self.again()
+        self.until(lambda: len(self.stacks(p)) == 2, lambda: self.admin.get(path)['transitioningMessage'])
+        self.until(lambda: self.admin.get(path)['transitioning'] == 'no', lambda: self.admin.get(path)['transitioningMessage'])
+
+    def test_templates_of_a_catalog_are_public_and_each_version_is_a_record(self):
+        title = self.name('Own')
+        self.catalog.infra('net', {0: 'net'})
+        one = "name: %s\ndescription: first\nstacks:\n  - name: net\n    templateId: '%s:infra*net'\n" % (title, self.label)
+        self.catalog.project('own', {0: one})
+        self.read()
+        mine = lambda: [t for t in self.admin.get('/projectTemplates').rows if t['name'] == title]
+        t = self.until(mine, 'the template')[0]
+        self.assertEqual((t['externalId'], t['isPublic'], t['accountId'], t['description']), ('catalog://%s:project*own:0' % self.label, True, None, 'first'))
+        self.assertEqual([(e['name'], e['templateId']) for e in t['stacks']], [('net', self.label + ':infra*net')])
+        self.catalog.project('own', {0: one, 1: one.replace('first', 'second')})
+        self.again()
+        self.until(lambda: [t['description'] for t in mine()] == ['first', 'second'], lambda: mine())
+        self.again()
+        self.assertEqual(len(mine()), 2)
+
+    def test_installing_and_removing_an_orchestrator_changes_the_environment(self):
+        self.catalog.infra('k8s', {0: 'k8s'})
+        self.read()
+        p = self.project()
+        path = '/projects/' + p['id']
+        orchestration = lambda: self.admin.get(path)['orchestration']
+        self.assertEqual(orchestration(), 'cattle')
+        k8s = self.check(self.admin.post(path + '/stacks', {'name': 'k8s', 'system': True, 'externalId': 'catalog://%s:infra*k8s:0' % self.label}), 201)
+        plain = self.check(self.admin.post(path + '/stacks', {'name': 'plain', 'externalId': 'catalog://%s:infra*windows:0' % self.label}), 201)
+        self.until(lambda: orchestration() == 'kubernetes', orchestration)
+        follower = self.check(self.admin.post(path + '/stacks', {'name': 'ks', 'externalId': 'kubernetes://kube-system'}), 201)
+        self.admin.wait('%s/stacks/%s' % (path, follower['id']), 'active')
+        self.check(self.admin.delete('%s/stacks/%s' % (path, k8s['id'])), 200)
+        self.until(lambda: orchestration() == 'cattle', orchestration)
+        self.until(lambda: self.gone('%s/stacks/%s' % (path, follower['id'])), 'what stood on Kubernetes to go')
+        self.assertEqual(self.admin.get('%s/stacks/%s' % (path, plain['id']))['state'], 'active')
+
+
 class TestAccess(World):
     def setUp(self):
         if not hasattr(World, 'users'):
@@ -146,6 +313,117 @@ class TestAccess(World):
         self.assertIn(self.bob.delete('/projectTemplates/' + public['id']).status, (403, 404, 405))
         self.check(self.bob.post('/projects', {'name': self.name('env'), 'projectTemplateId': own['id']}), 422, 'InvalidReference', 'projectTemplateId')
         self.project(public, by=self.bob)
+
+    def test_roles_of_an_environment(self):
+        """Who may make, upgrade and remove infrastructure, and who may change the environment itself (orchestration.md 7.2, api.md 2.5)."""
+        ids = [self.new_user() for _ in range(3)]
+        roles = dict(zip(('member', 'restricted', 'readonly'), ids))
+        members = [{'externalId': self.ann_id, 'externalIdType': 'rancher_id', 'role': 'owner'}]
+        members += [{'externalId': i, 'externalIdType': 'rancher_id', 'role': r} for r, (i, _) in roles.items()]
+        p = self.project(self.template(self.inline('one'), by=self.ann), by=self.ann, members=members)
+        path = '/projects/' + p['id']
+        self.until(lambda: [s['state'] for s in self.stacks(p)] == ['active'], lambda: self.admin.get(path)['transitioningMessage'])
+        system = '%s/stacks/%s' % (path, self.stacks(p)[0]['id'])
+        for role, (_, who) in roles.items():
+            with self.subTest(role=role):
+                may = role == 'member'
+                made = who.post(path + '/stacks', {'name': 'infra-' + role, 'system': True})
+                self.assertEqual((made.status, made.get('system')), (201, False) if role != 'readonly' else (405, None), made)  # not theirs to say: the field is ignored
+                self.assertEqual(who.put(system, {'description': role}).status, 200 if may else 403 if role == 'restricted' else 405)
+                self.assertIn('upgrade' in self.check(who.get(system), 200)['actions'], (may,))
+                self.assertEqual(set(self.check(who.get(path), 200)['actions']) - {'defaultNetworkId'}, set())
+                self.check(who.put(path, {'description': 'x'}), 403, 'Forbidden')
+                self.assertIn(who.delete(path).status, (403, 405))
+                self.assertEqual(self.admin.get(path)['state'], 'active')
+        self.check(self.bob.get(path), 404)
+        mine = self.check(self.ann.post(path + '/stacks', {'name': 'infra-owner', 'system': True}), 201)
+        self.assertTrue(mine['system'])
+        self.check(self.ann.put(path, {'description': 'hers', 'name': p['name'] + '-new'}), 200)
+        for role, (_, who) in roles.items():
+            if role != 'member':
+                self.assertIn(who.delete(system).status, (403, 405), role)
+
+        # Out of use: its owner sees it, others do not, and nobody works in it.
+        self.check(self.ann.post(path + '?action=deactivate'), 202)
+        self.admin.wait(path, 'inactive')
+        self.check(self.ann.get(path), 200)
+        self.assertIn(roles['member'][1].get(path).status, (403, 404))
+        self.check(self.ann.get(path + '/stacks'), 403)
+        self.check(self.ann.post(path + '?action=activate'), 202)
+        self.admin.wait(path, 'active')
+        self.check(roles['member'][1].delete(system), 200)
+
+
+class TestRestart(unittest.TestCase):
+    """A server that dies at any moment makes nothing twice and forgets nothing."""
+
+    def test_killed_while_the_stacks_of_a_template_are_made(self):
+        w = TestStacks('setUp')
+        w.server = s = client.Server(('--simulator', '--sim-hosts', '0'))
+        self.addCleanup(s.close)
+        s.start()
+        names = ['s%02d' % i for i in range(12)]
+        t = w.check(s.admin().post('/projectTemplates', {'name': 't', 'stacks': w.inline(*names)}), 201)
+        p = w.check(s.admin().post('/projects', {'name': 'p', 'projectTemplateId': t['id']}), 201)
+        for i in range(6):
+            s.end(signal.SIGKILL)
+            s.start()
+            if i == 3:                                  # on the way to being started, too
+                w.check(s.admin().post('/agents', {'uri': 'sim://' + uuid.uuid4().hex, 'agentResourcesAccountId': p['id']}), 201)
+            if i % 2:
+                path = '/projects/%s/stacks' % p['id']
+                w.until(lambda: s.admin().get(path).status == 200 and len(s.admin().get(path).rows) > 0, 'a stack')
+        stacks = lambda: sorted(x['name'] for x in w.stacks(p) if x['state'] == 'active')
+        w.until(lambda: len(stacks()) == len(names), stacks)
+        self.assertEqual(stacks(), names)
+        w.until(lambda: [x['state'] for x in w.services(p)] == ['active'] * len(names), lambda: [x['state'] for x in w.services(p)])
+        self.assertEqual(sorted(x['name'] for x in w.services(p)), ['of-' + n for n in names])
+        self.assertEqual(s.end(), 0)
+
+
+@unittest.skipUnless(CLI, 'DROVER_CLI names the program')
+class TestCommandLine(World):
+    def run_cli(self, *words, stdin=None, status=0):
+        a = self.server.admin_file()
+        env = dict(os.environ, DROVER_URL='http://127.0.0.1:%d' % self.server.port, DROVER_ACCESS_KEY=a['accessKey'], DROVER_SECRET_KEY=a['secretKey'],
+                   DROVER_CONFIG=os.path.join(self.server.data, 'cli.json'))
+        r = subprocess.run([CLI, *words], env=env, input=stdin, capture_output=True, text=True, timeout=WAIT_S)
+        self.assertEqual(r.returncode, status, r.stdout + r.stderr)
+        return r.stdout.strip() if status == 0 else r.stderr
+
+    def test_an_environment_from_template_to_clone(self):
+        _, who = self.new_user()
+        login = 'user%d' % World.serial
+        source = 'name: base\ndescription: from a file\nstacks:\n- name: one\n  dockerCompose: |\n    version: "2"\n    services:\n      a: {image: "sim:busybox"}\n'
+        t = self.run_cli('env', 'templates', 'import', '-', stdin=source)
+        self.assertEqual(self.admin.get('/projectTemplates/' + t)['description'], 'from a file')
+        self.assertIn('dockerCompose', self.run_cli('env', 'templates', 'export', 'base'))
+        again = self.run_cli('env', 'templates', 'import', '-', '--name', 'base2', stdin=self.run_cli('env', 'templates', 'export', 'BASE') + '\n')
+        self.assertEqual(self.admin.get('/projectTemplates/' + again)['stacks'], self.admin.get('/projectTemplates/' + t)['stacks'])
+        made = self.run_cli('env', 'templates', 'create', 'named', '--stack', 'library:infra*ipsec', '--stack', 'net=library:infra*vxlan:3')
+        self.assertEqual([(e['name'], e.get('templateId'), e.get('templateVersionId')) for e in self.admin.get('/projectTemplates/' + made)['stacks']],
+                         [('ipsec', 'library:infra*ipsec', None), ('net', None, 'library:infra*vxlan:3')])
+        self.assertIn('base', self.run_cli('env', 'templates'))
+        self.run_cli('env', 'templates', 'rm', 'named', 'base2')
+
+        p = self.run_cli('--wait', 'env', 'create', 'first', '-t', 'base', '--description', 'd', '--member', login + '=owner', '--member', 'admin=owner')
+        self.until(lambda: [s['state'] for s in self.stacks({'id': p})] == ['active'], lambda: self.admin.get('/projects/' + p)['transitioningMessage'])
+        self.assertEqual(len(self.run_cli('env', 'members', 'first', '-q').split()), 2)
+        self.run_cli('env', 'update', 'first', '--name', 'renamed', '--member', login + '=readonly')
+        roles = {m['name']: m['role'] for m in self.admin.get('/projects/%s/projectMembers' % p).rows}
+        self.assertEqual(roles, {login: 'readonly', 'admin': 'owner'})
+
+        twin = self.run_cli('--wait', 'env', 'clone', 'renamed', 'twin')
+        self.until(lambda: [s['name'] for s in self.stacks({'id': twin})] == ['one'], lambda: self.admin.get('/projects/' + twin)['transitioningMessage'])
+        self.assertEqual({m['name']: m['role'] for m in self.admin.get('/projects/%s/projectMembers' % twin).rows}, roles)
+        self.assertEqual(self.admin.get('/projects/' + twin)['description'], 'd')
+        self.assertIn('no environment template', self.run_cli('env', 'create', 'x', '-t', 'nothing', status=1))
+        self.run_cli('--wait', 'env', 'deactivate', 'twin')
+        self.assertEqual(self.admin.get('/projects/' + twin)['state'], 'inactive')
+        self.run_cli('--wait', 'env', 'activate', 'twin')
+        self.run_cli('env', 'update', 'renamed', '--remove-member', login)
+        self.run_cli('env', 'rm', 'twin', 'renamed')
+        self.until(lambda: self.gone('/projects/' + twin) and self.gone('/projects/' + p), 'both to go')
 
 
 if __name__ == '__main__':

@@ -78,11 +78,20 @@ static bool names(struct json_object *members, const struct record *r) {
         return false;
 }
 
+/* A member is shown by the name given, else by the account's. */
+static const char *name_of(struct api_req *req, struct json_object *m) {
+        int64_t id;
+        const char *number = plain_id(m);
+        bool local = str_eq(json_str(m, "externalIdType", ""), "rancher_id") && id_decode_number(number, strlen(number), true, &id) == 0;
+        const struct record *account = local ? world_get(api_world(req), T_account, id) : NULL;
+        return json_str(m, "name", account ? record_str(account, F_name) : NULL);
+}
+
 static void add_listed(struct api_req *req, const struct record *project, struct json_object *members) {
         for (size_t i = 0; i < json_object_array_length(members); i++) {
                 struct json_object *m = json_object_array_get_idx(members, i);
                 if (!is_there(req, project, m))
-                        add_member(req, project, plain_id(m), json_str(m, "externalIdType", ""), json_str(m, "role", ""), json_str(m, "name", NULL));
+                        add_member(req, project, plain_id(m), json_str(m, "externalIdType", ""), json_str(m, "role", ""), name_of(req, m));
         }
 }
 
