@@ -9,10 +9,12 @@
 #include "auth/first_start.h"
 #include "base/log.h"
 #include "base/times.h"
+#include "catalog/catalog.h"
 #include "compose/executor.h"
 #include "compose/transform.h"
 #include "core/hosts.h"
 #include "core/simagent.h"
+#include "environments/environments.h"
 #include "events/events.h"
 #include "formats/json.h"
 #include "hosts/session.h"
@@ -53,6 +55,8 @@ struct server {
         struct host_sessions *sessions;
         struct host_tokens *host_tokens;
         struct streams *streams;
+        struct catalogs *catalogs;
+        struct environments *environments;
         struct events *events;
         struct simagents *sim;
         struct turn_hook *hook;
@@ -258,6 +262,8 @@ static int start(struct server *s, const struct server_conf *conf, struct dr_err
                 return r;
         api_add_special(s->api, "r", false, service_proxy_special, s->streams);
         s->events = events_new(s->loop, s->core, s->api);
+        s->catalogs = catalogs_new(&(struct catalogs_conf) { .loop = s->loop, .core = s->core, .api = s->api, .data_dir = conf->data_dir });
+        s->environments = environments_new(s->loop, s->core, s->api, s->catalogs);
         struct http_server_config http = { .handler = on_request, .on_head = on_head, .on_reply = on_reply, .error_body = error_body, .arg = s,
                                            .per_address_max = conf->per_address_max ? conf->per_address_max : PER_ADDRESS_MAX };
         s->http = http_server_new(s->loop, &http);
@@ -321,6 +327,8 @@ struct server *server_free(struct server *s) {
         turn_hook_free(s->hook);
         s->http = http_server_free(s->http);
         s->auth = auth_free(s->auth);
+        s->environments = environments_free(s->environments);
+        s->catalogs = catalogs_free(s->catalogs);
         s->executor = executor_free(s->executor);
         loop_defer_cancel(s->loop, nothing, s);
         timer_free(s->due);
