@@ -80,13 +80,20 @@ void sim_run(struct sim *s, uint64_t ms) {
                 ;
 }
 
+/* A canceled upgrade leaves what failed as it is, for a rollback or for going on. */
+static bool is_left_alone(const struct world *w, const struct record *i) {
+        const struct record *svc = world_get(w, T_service, record_int(i, F_serviceId));
+        return i->state == S_error && svc && svc->state == S_canceled_upgrade;
+}
+
 static bool settled(struct sim *s) {
         struct world *w = core_world(s->core);
         static const enum type_id tables[] = { T_stack, T_service, T_instance, T_host, T_agent };
         for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
                 const struct records *l = world_all(w, tables[t]);
                 for (size_t i = 0; i < l->n; i++)
-                        if (l->v[i]->run || (tables[t] == T_instance && l->v[i]->state != S_running && l->v[i]->state != S_stopped))
+                        if (l->v[i]->run || (tables[t] == T_instance && l->v[i]->state != S_running && l->v[i]->state != S_stopped &&
+                                              !is_left_alone(w, l->v[i])))
                                 return false;
         }
         return core_idle(s->core);

@@ -1,4 +1,5 @@
-/* 300 services x 3 containers on 100 hosts that vanish, lie and dawdle: it ends converged, for every seed.
+/* 300 services x 3 containers on 100 hosts that vanish, lie and dawdle, while services are scaled, upgraded, canceled and rolled back: it
+ * ends converged, for every seed.
  *
  * DROVER_SIM_SEEDS (default 20; `make soak` takes 1,000) and DROVER_SIM_FROM choose the seeds; a failing seed is printed. */
 #include "sim.h"
@@ -7,13 +8,15 @@
 #include "base/parse.h"
 #include "check.h"
 
-enum { HOSTS = 100, SERVICES = 300, CONTAINERS = 3, DISTURBANCES = 60 };
+enum { HOSTS = 100, SERVICES = 300, CONTAINERS = 3, DISTURBANCES = 60, UPGRADES = 4, ROUNDS_MAX = 12 };
 
 static uint64_t env_u64(const char *name, uint64_t other) {
         uint64_t v;
         const char *s = getenv(name);
         return s && parse_u64(s, UINT32_MAX, &v) == 0 ? v : other;
 }
+
+static uint64_t containers, runs, upgrades;
 
 static void disturb(struct sim *s) {
         int host = (int) rng_below(&s->rng, HOSTS);
@@ -32,7 +35,48 @@ static void disturb(struct sim *s) {
         }
 }
 
-static uint64_t containers, runs;
+/* Whatever the next step of a service's upgrade may be, at random. */
+static void upgrade_somehow(struct sim *s, int64_t id) {
+        struct record *svc = world_get(core_world(s->core), T_service, id);
+        bool back = rng_below(&s->rng, 2);
+        char strategy[200];
+        if (!svc)
+                return;
+        switch (svc->state) {
+        case S_active: case S_updating_active: case S_activating:
+                snprintf(strategy, sizeof strategy, "{\"batchSize\":%u,\"intervalMillis\":%u,\"startFirst\":%s,\"launchConfig\":{\"imageUuid\":\"docker:busybox:%u\"}}",
+                         1 + (unsigned) rng_below(&s->rng, 3), 100 + (unsigned) rng_below(&s->rng, 5000), back ? "true" : "false", (unsigned) rng_below(&s->rng, 9));
+                upgrades += sim_upgrade(s, id, strategy) == 0;
+                break;
+        case S_upgrading:
+                (void) (back ? sim_rollback(s, id) : sim_process(s, id, P_service_cancelupgrade));
+                break;
+        case S_upgraded:
+                (void) (back ? sim_rollback(s, id) : sim_process(s, id, P_service_finishupgrade));
+                break;
+        case S_canceled_upgrade:
+                (void) (back ? sim_rollback(s, id) : sim_process(s, id, P_service_continueupgrade));
+                break;
+        case S_finishing_upgrade:
+                (void) (back ? sim_process(s, id, P_service_cancelupgrade) : 0);
+                break;
+        default:
+                break;
+        }
+}
+
+/* Those that are between two versions finish or go back, until none is left. */
+static bool end_upgrades(struct sim *s) {
+        bool left = false;
+        for (int64_t id = 1; id <= SERVICES; id++) {
+                const struct record *svc = world_get(core_world(s->core), T_service, id);
+                if (svc && svc->state != S_active) {
+                        upgrade_somehow(s, id);
+                        left = true;
+                }
+        }
+        return left;
+}
 
 static bool run_seed(uint64_t seed, uint64_t *simulated_ms) {
         struct sim s = { 0 };
@@ -49,12 +93,16 @@ static bool run_seed(uint64_t seed, uint64_t *simulated_ms) {
         for (int i = 0; i < DISTURBANCES; i++) {
                 sim_run(&s, rng_below(&s.rng, 8000));
                 disturb(&s);
+                for (int k = 0; k < UPGRADES; k++)
+                        upgrade_somehow(&s, 1 + (int64_t) rng_below(&s.rng, 60));       /* few, so that their steps come one on the other */
         }
         simhosts_faults(s.hosts, &calm);
         for (int h = 0; h < HOSTS; h++)
                 simhosts_cut(s.hosts, h, false);
         uint64_t from = s.now_ms;
         bool ok = sim_converge(&s, 3600000);
+        for (int round = 0; ok && end_upgrades(&s); round++)
+                ok = sim_converge(&s, 3600000) && round < ROUNDS_MAX;
         if (!ok)
                 print_error("seed %llu: %s\n", (unsigned long long) seed, sim_disagreement(&s));
         *simulated_ms = s.now_ms - from;
@@ -83,7 +131,8 @@ TEST(random_losses_lies_and_delays_end_converged) {
         }
         print_message("%llu seeds from %llu, slowest converged %llu simulated seconds after the last fault\n", (unsigned long long) n,
                       (unsigned long long) from, (unsigned long long) worst / 1000);
-        print_message("%llu containers, %llu process steps\n", (unsigned long long) containers, (unsigned long long) runs);
+        print_message("%llu containers, %llu process steps, %llu upgrades\n", (unsigned long long) containers, (unsigned long long) runs, (unsigned long long) upgrades);
+        CHECK_INT(upgrades, >, 0);
         CHECK_INT(failed, ==, 0);
         CHECK_INT(text_count(), ==, 0);
 }

@@ -209,7 +209,81 @@ static void act(struct sim *s, int step) {
         case 17: if (stack) (void) core_process_start(s->core, stack, P_stack_remove, NULL, NULL); break;
         }
 }
-enum { STEPS = 18 };
+
+/* A kind of scenario: what the user does at each step, how long it lasts, and what must hold while it runs and when a step is over. */
+struct plot {
+        void (*act)(struct sim *s, int step);
+        uint64_t (*lasts_ms)(int step);
+        const char *(*wrong)(struct sim *s, int step, bool over);       /* "": nothing */
+        int steps;
+        struct simhosts_conf hosts;
+};
+
+static uint64_t lasts_ms(int step) { return step == 6 ? 45000 : step == 16 ? 300 : 4000; }
+static const char *nothing_wrong(struct sim *s, int step, bool over) {
+        (void) s, (void) step, (void) over;
+        return "";
+}
+static const struct plot life = { act, lasts_ms, nothing_wrong, 18, { .op_min_ms = 20, .op_max_ms = 2400, .fail_per_mille = 5, .told = told } };
+
+/* ---- the other scenario: upgrade, cancel, continue, rollback, upgrade, finish ---- */
+enum { UP_SCALE = 4, UP_BATCH = 1 };
+static struct map original;             /* ids of the containers before the first upgrade */
+static uint64_t before_upgrade;         /* commits until then, in the run without faults */
+static bool runs_image(const struct record *svc, const char *image) { return str_ends(json_str(record_json(svc, F_launchConfig), "imageUuid", ""), image); }
+
+static void try_upgrade(struct sim *s, struct record *svc, const char *from, const char *strategy) {
+        if (svc->state == S_active && runs_image(svc, from))
+                (void) sim_upgrade(s, svc->id, strategy);
+}
+
+static void act_upgrade(struct sim *s, int step) {
+        struct record *stack = sim_find(s, T_stack, "s"), *svc = sim_find(s, T_service, "a");
+        if (step == 0 && !stack)
+                sim_stack(s, "s");
+        if (step == 1 && stack && !svc)
+                sim_service(s, stack, "a", UP_SCALE, "{\"imageUuid\":\"docker:busybox:1\"}");
+        if (!svc)
+                return;
+        const struct records *l = world_by_int(core_world(s->core), T_instance, F_serviceId, svc->id);
+        switch (step) {
+        case 2:
+                before_upgrade = before_upgrade ? before_upgrade : fault.commits;
+                for (size_t i = 0; svc->state == S_active && i < l->n; i++)
+                        map_set(&original, (uint64_t) l->v[i]->id, &original);
+                try_upgrade(s, svc, ":1", "{\"intervalMillis\":600,\"launchConfig\":{\"imageUuid\":\"docker:busybox:2\"}}");
+                break;
+        case 3: (void) sim_process(s, svc->id, P_service_cancelupgrade); break;
+        case 4: (void) sim_process(s, svc->id, P_service_continueupgrade); break;
+        case 5: (void) (runs_image(svc, ":2") ? sim_rollback(s, svc->id) : 0); break;
+        case 6: try_upgrade(s, svc, ":1", "{\"intervalMillis\":300,\"startFirst\":true,\"launchConfig\":{\"imageUuid\":\"docker:busybox:3\"}}"); break;
+        case 7: (void) sim_process(s, svc->id, P_service_finishupgrade); break;
+        case 8: (void) core_process_start(s->core, stack, P_stack_remove, NULL, NULL); break;
+        }
+}
+static uint64_t upgrade_lasts_ms(int step) { return step == 2 ? 1200 : step == 3 ? 1000 : 15000; }
+
+static const char *upgrade_wrong(struct sim *s, int step, bool over) {
+        const struct record *svc = sim_find(s, T_service, "a");
+        if (!svc || step < 2 || step > 7)
+                return "";
+        size_t serving = sim_serving(s, svc->id);
+        if (serving + (step >= 6 ? 0 : UP_BATCH) < UP_SCALE)
+                return "too few units serve";
+        const struct records *l = world_by_int(core_world(s->core), T_instance, F_serviceId, svc->id);
+        enum state_id ends[] = { [2] = S_upgrading, [3] = S_canceled_upgrade, [4] = S_upgraded, [5] = S_active, [6] = S_upgraded, [7] = S_active };
+        size_t known = 0;
+        for (size_t i = 0; i < l->n; i++)
+                known += map_get(&original, (uint64_t) l->v[i]->id) != NULL;
+        if (over && step > 2 && (enum state_id) svc->state != ends[step])
+                return "the service is not in the state where its step ends";
+        if (over && (step == 5 || step == 6) && known != UP_SCALE)
+                return "the containers of before are not there";
+        if (over && (step == 5 || step == 7) && l->n != UP_SCALE)
+                return "set-aside containers are left";
+        return "";
+}
+static const struct plot upgrading = { act_upgrade, upgrade_lasts_ms, upgrade_wrong, 9, { .op_min_ms = 20, .op_max_ms = 400, .told = told } };
 
 static bool survive(struct sim *s) {
         if (!s->dead)
@@ -219,9 +293,8 @@ static bool survive(struct sim *s) {
 }
 
 /* Returns "" or what went wrong; *commits how many there were. */
-static const char *scenario(enum mode mode, uint64_t seed, uint64_t at, uint64_t *commits) {
+static const char *scenario(const struct plot *plot, enum mode mode, uint64_t seed, uint64_t at, uint64_t *commits) {
         struct sim s = { .wrap = wrap, .opened = opened };
-        struct simhosts_conf conf = { .op_min_ms = 20, .op_max_ms = 2400, .fail_per_mille = 5, .told = told };
         vec_clear(&claims);
         fault.mode = mode;
         fault.at = at;
@@ -230,28 +303,33 @@ static const char *scenario(enum mode mode, uint64_t seed, uint64_t at, uint64_t
         writes = 0;
         lied_seq = 0;
         const char *wrong = "";
-        sim_open(&s, seed, 4, &conf);
-        for (int step = 0; step < STEPS && !*wrong; step++) {
-                act(&s, step);
-                uint64_t until = s.now_ms + (step == 6 ? 45000 : step == 16 ? 300 : 4000);
+        map_done(&original);
+        original = (struct map) { 0 };
+        sim_open(&s, seed, 4, &plot->hosts);
+        for (int step = 0; step < plot->steps && !*wrong; step++) {
+                plot->act(&s, step);
+                uint64_t until = s.now_ms + plot->lasts_ms(step);
                 for (;;) {
-                        bool more = sim_step(&s, until);
+                        bool hit = fault.hit, more = sim_step(&s, until);
+                        if (mode == FAIL && fault.hit != hit)
+                                plot->act(&s, step);    /* the user was told that it failed and asks again */
                         if (s.dead) {
                                 if (!survive(&s)) {
                                         wrong = broken_claim(&s);
                                         break;
                                 }
-                                act(&s, step);          /* the user saw no answer and asks again */
+                                plot->act(&s, step);    /* the user saw no answer and asks again */
                                 continue;
                         }
-                        if (!more)
+                        wrong = plot->wrong(&s, step, !more);
+                        if (!more || *wrong)
                                 break;
                 }
         }
         for (int tries = 0; tries < 3 && !*wrong; tries++) {
                 bool ok = sim_converge(&s, 900000);
                 if (ok && !s.dead && sim_find(&s, T_stack, "s") && sim_find(&s, T_stack, "s")->state == S_active) {
-                        act(&s, STEPS - 1);             /* its remove was lost with the process */
+                        plot->act(&s, plot->steps - 1); /* its remove was lost with the process */
                         continue;
                 }
                 if (s.dead && !survive(&s))
@@ -277,10 +355,10 @@ TEST(nothing_that_got_out_is_missing_after_a_fault_at_any_commit) {
         log_init(LOG_ERROR + 1, LOG_LOGFMT, NULL);
         uint64_t total, points = 0, c, told_of = 0;
         for (uint64_t seed = 42; seed <= 43; seed++) {
-                CHECK_STR(scenario(FAIL, seed, UINT64_MAX, &total), ==, "");
+                CHECK_STR(scenario(&life, FAIL, seed, UINT64_MAX, &total), ==, "");
                 for (enum mode m = FAIL; m <= KILL_AFTER; m++)
                         for (uint64_t at = 1; at <= total; at++) {
-                                const char *wrong = scenario(m, seed, at, &c);
+                                const char *wrong = scenario(&life, m, seed, at, &c);
                                 if (*wrong)
                                         print_error("seed %llu, mode %d, commit %llu: %s\n", (unsigned long long) seed, (int) m, (unsigned long long) at, wrong);
                                 CHECK_STR(wrong, ==, "");
@@ -293,12 +371,29 @@ TEST(nothing_that_got_out_is_missing_after_a_fault_at_any_commit) {
         CHECK_INT(points, >, 500);
         vec_done(&claims);
 }
+TEST(an_upgrade_survives_a_fault_at_any_commit_and_never_serves_too_few) {
+        log_init(LOG_ERROR + 1, LOG_LOGFMT, NULL);
+        uint64_t total, points = 0, c;
+        CHECK_STR(scenario(&upgrading, FAIL, 7, UINT64_MAX, &total), ==, "");
+        for (enum mode m = FAIL; m <= KILL_AFTER; m++)
+                for (uint64_t at = before_upgrade + 1; at <= total; at++) {
+                        const char *wrong = scenario(&upgrading, m, 7, at, &c);
+                        if (*wrong)
+                                print_error("mode %d, commit %llu: %s\n", (int) m, (unsigned long long) at, wrong);
+                        CHECK_STR(wrong, ==, "");
+                        points += fault.hit;
+                }
+        print_message("%llu injection points over %llu commits of the upgrades\n", (unsigned long long) points, (unsigned long long) (total - before_upgrade));
+        CHECK_INT(points, >, 150);
+        vec_done(&claims);
+        map_done(&original);
+}
 TEST(a_store_that_says_durable_and_stores_nothing_is_noticed) {
         log_init(LOG_ERROR + 1, LOG_LOGFMT, NULL);
         uint64_t total, c, noticed = 0;
-        CHECK_STR(scenario(FAIL, 42, UINT64_MAX, &total), ==, "");
+        CHECK_STR(scenario(&life, FAIL, 42, UINT64_MAX, &total), ==, "");
         for (uint64_t at = 20; at <= total; at += 40) {
-                const char *wrong = scenario(LIE, 42, at, &c);
+                const char *wrong = scenario(&life, LIE, 42, at, &c);
                 noticed += *wrong != 0;
         }
         CHECK_INT(noticed, >, 0);

@@ -7,7 +7,6 @@
 /* Processes that nothing carries out yet: their actions answer 501 rather than pretend. */
 static bool is_later(enum process_id p) {
         static const enum process_id later[] = {
-                P_service_upgrade, P_service_cancelupgrade, P_service_continueupgrade, P_service_finishupgrade, P_service_rollback,
                 P_instance_migrate, P_account_upgrade, P_host_provision,
         };
         for (size_t i = 0; i < ARRAY_LEN(later); i++)

@@ -146,7 +146,7 @@ static void service_current_scale(struct api_req *req, const struct record *r, c
         int64_t n = 0;
         for (size_t i = 0; i < l->n; i++) {
                 const struct record *c = l->v[i];
-                n += !record_has(c, F_launchConfigName) && !is_gone(c) && c->state != S_removing && c->state != S_error && c->state != S_erroring;
+                n += !record_has(c, F_launchConfigName) && !record_bool(c, F_upgradeSetAside) && !is_gone(c) && c->state != S_removing && c->state != S_error && c->state != S_erroring;
         }
         jw_int(w, n);
 }

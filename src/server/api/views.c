@@ -52,7 +52,9 @@ static void expose_maps(struct maker *m) {
                         return;
                 record_put(r, F_serviceId, value_int(k == 0 ? service : json_object_get_int64(json_object_array_get_idx(selected, k - 1))));
                 record_put(r, F_instanceId, value_int(m->src->id));
-                record_put(r, F_managed, value_bool(k == 0));
+                bool aside = k == 0 && record_bool(m->src, F_upgradeSetAside);
+                record_put(r, F_managed, value_bool(k == 0 && !aside));
+                record_put(r, F_upgrade, value_bool(aside));
         }
 }
 

@@ -8,6 +8,7 @@
 #include "types.h"
 
 enum { METADATA_BYTES_MAX = 1 << 20, SIDEKICKS_MAX = 100 };
+static const char FIRST_VERSION[] = "0";        /* of a launch config that was never upgraded */
 
 static bool is_live(const struct record *r) {
         return !r->removed_ms && r->state != S_removing && r->state != S_removed && r->state != S_purging && r->state != S_purged;
@@ -30,7 +31,7 @@ static bool has_sidekick(struct json_object *secondaries, const char *name) {
 }
 
 /* Unique in its stack, together with the names of sidekicks, without case. */
-static int check_unique(struct api_req *req, int64_t stack, const char *name, const struct record *old, struct dr_error *err) {
+int service_check_unique(struct api_req *req, int64_t stack, const char *name, const struct record *old, struct dr_error *err) {
         const struct records *l = world_by_int(api_world(req), T_service, F_stackId, stack);
         for (size_t i = 0; i < l->n; i++) {
                 const struct record *s = l->v[i];
@@ -115,7 +116,7 @@ static int check_image(struct json_object *lc, bool optional, struct dr_error *e
         return image && *image ? container_check_image(image, err) : 0;
 }
 
-static int check_launch_configs(struct api_req *req, const struct type_def *def, struct field_values *values, struct dr_error *err) {
+int service_check_launch_configs(struct api_req *req, const struct type_def *def, struct field_values *values, struct dr_error *err) {
         const char *name = text_of(values, F_name);
         struct json_object *given = json_of(values, F_launchConfig), *given2 = json_of(values, F_secondaryLaunchConfigs);
         bool noop = def->id == T_externalService || def->id == T_dnsService || def->id == T_kubernetesService || def->id == T_composeService;
@@ -151,6 +152,11 @@ static int check_launch_configs(struct api_req *req, const struct type_def *def,
                 return r;
         if (lc)
                 json_object_object_del(lc, "name");     /* the primary has the service's */
+        if (lc && !json_get(lc, "version"))
+                json_set_str(lc, "version", FIRST_VERSION);
+        for (size_t i = 0; secondaries && i < json_object_array_length(secondaries); i++)
+                if (!json_get(json_object_array_get_idx(secondaries, i), "version"))
+                        json_set_str(json_object_array_get_idx(secondaries, i), "version", FIRST_VERSION);
         if (lc && def->id == T_loadBalancerService)
                 lb_launch_config(lc, setting_get(api_core(req), "lb.instance.image"));
         if (lc)
@@ -180,15 +186,15 @@ int service_validate(struct api_req *req, const struct type_def *def, struct fie
                 return dr_fail(err, DR_E_INVALID_STATE, "stackId", "the stack is gone or going");
         if (!old && record_bool(st, F_system) && (r = access_check_infra(req, st, err)) < 0)
                 return r;
-        if (name && ((r = name_check_service(name, "name", err)) < 0 || (r = check_unique(req, stack, name, old, err)) < 0))
+        if (name && ((r = name_check_service(name, "name", err)) < 0 || (r = service_check_unique(req, stack, name, old, err)) < 0))
                 return r;
         struct json_object *secondaries = json_of(values, F_secondaryLaunchConfigs);
         for (size_t i = 0; !old && secondaries && i < json_object_array_length(secondaries); i++) {
                 const char *sidekick = json_str(json_object_array_get_idx(secondaries, i), "name", NULL);
-                if (sidekick && (r = check_unique(req, stack, sidekick, old, err)) < 0)
+                if (sidekick && (r = service_check_unique(req, stack, sidekick, old, err)) < 0)
                         return r;
         }
-        if (!old && (r = check_launch_configs(req, def, values, err)) < 0)
+        if (!old && (r = service_check_launch_configs(req, def, values, err)) < 0)
                 return r;
         struct json_object *lb = json_of(values, F_lbConfig), *new_lc = old ? json_of(values, F_launchConfig) : NULL;
         if (lb && (r = lb_config_check(lb, def->id == T_loadBalancerService, err)) < 0)
@@ -198,6 +204,7 @@ int service_validate(struct api_req *req, const struct type_def *def, struct fie
                 if ((r = check_image(lc, false, err)) < 0 || (r = normalise_ports(lc, err)) < 0)
                         return r;
                 lb_launch_config(lc, setting_get(api_core(req), "lb.instance.image"));
+                json_set_str(lc, "version", json_str(record_json(old, F_launchConfig), "version", FIRST_VERSION));
                 values_set(values, F_launchConfig, value_json(lc));
         }
         if ((r = check_selector(values, F_selectorContainer, err)) < 0 || (r = check_selector(values, F_selectorLink, err)) < 0)
@@ -318,5 +325,5 @@ int service_action(struct api_req *req, struct record *r, const struct action_de
                         core_delete(api_core(req), m);
                 return 0;
         }
-        return -ENOSYS;
+        return service_upgrade_action(req, r, a, in, err);
 }

@@ -40,6 +40,10 @@ void stack_create_hook(struct api_req *req, struct record *r, const struct field
 int stack_link(struct api_req *req, struct record *r, const struct link_def *l, struct dr_error *err);
 int stack_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int service_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+/* Name of service or sidekick, unique in its stack; launch configs of one service: their checks, and the form in which they are stored. */
+int service_check_unique(struct api_req *req, int64_t stack, const char *name, const struct record *self, struct dr_error *err);
+int service_check_launch_configs(struct api_req *req, const struct type_def *def, struct field_values *values, struct dr_error *err);
+int service_upgrade_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int service_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 void container_create_links(struct api_req *req, struct record *r, const struct field_values *values);
 int container_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
