@@ -244,7 +244,7 @@ int deploy_call_service(struct deploy *d, const struct record *stack, enum verb 
 
 int deploy_failed(struct deploy *d, struct sbuf *to, const struct dr_error *err, const char *what, const char *name) {
         int status = dr_error_row(err->code)->http_status;
-        if (status >= 500 || status == 429) {
+        if ((status >= 500 && status != 501) || status == 429) {
                 d->retry = true;
                 d->err = *err;
                 return dr_prefix(&d->err, -EAGAIN, "could not %s \"%s\"", what, name);

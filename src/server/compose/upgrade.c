@@ -75,31 +75,36 @@ static int make_ready(struct deploy *d, const struct record *stack, struct todo 
                 return LOOK_DONE;
         if (deploy_call_service(d, stack, VERB_POST, s, "?action=finishupgrade", NULL, NULL, &err) < 0)
                 return deploy_failed(d, &d->problems, &err, "finish the upgrade of service", t->want->name);
-        compose_change_done(&t->change);
-        t->planned = false;             /* look again when that is over */
         return LOOK_WAIT;
+}
+
+static int ask(struct deploy *d, struct record *stack, struct todo *t, const struct record *s, const struct json_object *now) {
+        const struct compose_change *c = &t->change;
+        struct dr_error err;
+        int r = c->upgrade ? make_ready(d, stack, t, s, now) : LOOK_DONE;
+        if (r != LOOK_DONE)
+                return r;
+        if (c->fields && deploy_call_service(d, stack, VERB_PUT, s, "", c->fields, NULL, &err) < 0)
+                return deploy_failed(d, &d->problems, &err, "update service", t->want->name);
+        if (c->upgrade && deploy_call_service(d, stack, VERB_POST, s, "?action=upgrade", c->upgrade, NULL, &err) < 0)
+                return deploy_failed(d, &d->problems, &err, "upgrade service", t->want->name);
+        if (!c->upgrade && s->state == S_canceled_upgrade && deploy_call_service(d, stack, VERB_POST, s, "?action=continueupgrade", NULL, NULL, &err) < 0)
+                return deploy_failed(d, &d->problems, &err, "continue the upgrade of service", t->want->name);
+        return LOOK_DONE;
 }
 
 static int apply(struct deploy *d, struct record *stack, struct todo *t, const struct record *s) {
         AUTO(json_free) struct json_object *now = NULL;
-        struct dr_error err;
-        int r = plan(d, stack, t, s, true, &t->change, &now);
-        if (r < 0)
-                return r;
-        t->planned = true;
-        if (t->change.upgrade && (r = make_ready(d, stack, t, s, now)) != LOOK_DONE)
-                return r;
         char text[256];
         snprintf(text, sizeof text, "Upgrading stack: %.100s", t->want->name);
         core_progress(d->x->core, stack, text);
-        if (t->change.fields && deploy_call_service(d, stack, VERB_PUT, s, "", t->change.fields, NULL, &err) < 0)
-                return deploy_failed(d, &d->problems, &err, "update service", t->want->name);
-        if (t->change.upgrade && deploy_call_service(d, stack, VERB_POST, s, "?action=upgrade", t->change.upgrade, NULL, &err) < 0)
-                return deploy_failed(d, &d->problems, &err, "upgrade service", t->want->name);
-        if (!t->change.upgrade && s->state == S_canceled_upgrade &&
-            deploy_call_service(d, stack, VERB_POST, s, "?action=continueupgrade", NULL, NULL, &err) < 0)
-                return deploy_failed(d, &d->problems, &err, "continue the upgrade of service", t->want->name);
-        return LOOK_DONE;
+        int r = plan(d, stack, t, s, true, &t->change, &now);
+        if (r == 0)
+                r = ask(d, stack, t, s, now);
+        t->planned = r == LOOK_DONE;
+        if (!t->planned)
+                compose_change_done(&t->change);        /* it is looked at again */
+        return r;
 }
 
 static int apply_wave(struct deploy *d, struct record *stack, unsigned wave) {
