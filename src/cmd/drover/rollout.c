@@ -101,7 +101,9 @@ int rollout_attach(struct cli *c, struct json_object **stack) {
                 if (!str_eq(json_str(s, "state", ""), "inactive"))
                         waiter_add(up, s, NULL);
         }
-        if (waiter_count(up) && (r = waiter_run(up, &c->err)) < 0) {
+        bool any = waiter_count(up) > 0;
+        waiter_follow(up, *stack, NULL);
+        if (any && (r = waiter_run(up, &c->err)) < 0) {
                 c->hint = "the server keeps trying: \"drover ps\" shows how it goes on";
                 return r;
         }

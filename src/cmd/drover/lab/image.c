@@ -109,14 +109,19 @@ static int add_busybox(struct sbuf *layer, struct dr_error *err) {
         return 0;
 }
 
-static bool folder_known(const char *path, size_t n) {
+/* Whether the layer has the folder path[0..n) already when file number k is added: engines refuse a member that comes twice. */
+static bool folder_known(const struct image_spec *spec, size_t k, const char *path, size_t n) {
         for (size_t i = 0; i < ARRAY_LEN(folders); i++)
                 if (strlen(folders[i]) == n && memcmp(folders[i], path, n) == 0)
+                        return true;
+        for (size_t i = 0; i < k; i++)
+                if (strncmp(spec->files[i].to + 1, path, n) == 0 && spec->files[i].to[1 + n] == '/')
                         return true;
         return false;
 }
 
-static int add_file(struct sbuf *layer, const struct image_file *f, struct dr_error *err) {
+static int add_file(struct sbuf *layer, const struct image_spec *spec, size_t k, struct dr_error *err) {
+        const struct image_file *f = &spec->files[k];
         if (f->to[0] != '/' || strlen(f->to) > 99 || strstr(f->to, "..") || str_ends(f->to, "/"))
                 return dr_fail(err, DR_E_INVALID_FORMAT, "add", "\"%s\" is not an absolute file path of at most 99 characters", f->to);
         auto_sbuf struct sbuf b = SBUF(IMAGE_FILE_BYTES_MAX);
@@ -126,7 +131,7 @@ static int add_file(struct sbuf *layer, const struct image_file *f, struct dr_er
                 return r;
         const char *path = f->to + 1;
         for (const char *s = path; (s = strchr(s, '/')); s++)
-                if (!folder_known(path, (size_t) (s - path))) {
+                if (!folder_known(spec, k, path, (size_t) (s - path))) {
                         auto_free char *folder = dr_xasprintf("%.*s/", (int) (s - path), path);
                         tar_add(layer, folder, '5', 0755, NULL, NULL, 0);
                 }
@@ -143,7 +148,7 @@ static int make_layer(const struct image_spec *s, struct sbuf *layer, struct dr_
                 tar_add(layer, texts[i].path, '0', 0644, NULL, texts[i].text, strlen(texts[i].text));
         int r = add_busybox(layer, err);
         for (size_t i = 0; i < s->n_files && r >= 0; i++)
-                r = add_file(layer, &s->files[i], err);
+                r = add_file(layer, s, i, err);
         tar_end(layer);
         if (r >= 0 && !sbuf_ok(layer))
                 r = dr_fail(err, DR_E_TOO_LARGE, NULL, "the image is larger than %d MB", LAYER_BYTES_MAX >> 20);
