@@ -65,6 +65,7 @@ function route() {
   app.route = { inside, name: rest[0] || 'stacks', key: parts.join('/') };
   const home = `#/env/${app.projectId}`;
   app.view = View ? new View({ app, live: inside ? app.live : null, base: inside ? app.base : '/v2-beta', home, params: rest.slice(1), query, redraw, go }) : null;
+  app.view?.init?.();
   show();
   document.title = `${title()} · drover`;
   if (!first) { document.getElementById('title')?.focus(); window.scrollTo(0, 0); }

@@ -76,7 +76,7 @@ export function menu(label, items) {
   items = items.filter(Boolean);
   if (!items.length) return null;
   const close = e => { const d = e.currentTarget.closest('details'); d.open = false; return d; };
-  return h('details', { class: 'menu', key: `menu ${label}`, onfocusout: e => { if (!e.currentTarget.contains(e.relatedTarget) && e.relatedTarget) e.currentTarget.open = false; },
+  return h('details', { class: 'menu', key: `menu ${label}`, ontoggle: e => e.target.open && place(e.target), onfocusout: e => { if (!e.currentTarget.contains(e.relatedTarget) && e.relatedTarget) e.currentTarget.open = false; },
     onkeydown: e => {
       if (e.key === 'Escape') { const d = close(e); d.querySelector('summary').focus(); e.stopPropagation(); }
       if (e.key !== 'ArrowDown' && e.key !== 'ArrowUp') return;
@@ -89,8 +89,16 @@ export function menu(label, items) {
     h('div', { class: 'menu-items' }, items.map(([text, fn, kind]) =>
       h('button', { type: 'button', key: text, class: kind || '', onclick: e => { const d = close(e); d.querySelector('summary').focus(); fn(); } }, text))));
 }
+// Beside its button and inside the window: tables scroll, and would cut it off.
+function place(d) {
+  const b = d.firstChild.getBoundingClientRect(), m = d.lastChild, w = m.offsetWidth, hgt = m.offsetHeight;
+  m.style.left = `${Math.max(8, b.right - w)}px`;
+  m.style.top = `${b.bottom + hgt + 8 > innerHeight && b.top > hgt ? b.top - hgt - 8 : b.bottom}px`;
+}
+const closeMenus = not => { for (const d of document.querySelectorAll('details.menu[open]')) if (!not || !d.contains(not)) d.open = false; };
+document.addEventListener('scroll', e => { if (!e.target.closest?.('.log, .terminal')) closeMenus(); }, { capture: true, passive: true });
 document.addEventListener('pointerdown', e => {
-  for (const d of document.querySelectorAll('details.menu[open]')) if (!d.contains(e.target)) d.open = false;
+  closeMenus(e.target);
 });
 
 export function copyButton(text, label = 'Copy') {

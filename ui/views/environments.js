@@ -2,7 +2,7 @@
 import { act, can, call, list, post, put } from '../api.js';
 import { h } from '../dom.js';
 import { ask, formDialog } from '../form.js';
-import { ago, attempt, badge, button, empty, heading, menu, reason, states } from '../parts.js';
+import { ago, attempt, button, empty, heading, menu, reason, states } from '../parts.js';
 import { View } from './view.js';
 
 export default class Environments extends View {
@@ -36,7 +36,7 @@ export default class Environments extends View {
     return [
       heading('Environments', button('New environment', () => this.create(), { kind: 'primary', sign: 'plus' })),
       all.length ? h('ul', { class: 'grid' }, all.map(p => h('li', { class: 'card', key: p.id },
-        h('div', { class: 'card-head' }, h('h2', {}, p.state === 'active' ? h('a', { href: `#/env/${p.id}/stacks` }, p.name || p.id) : p.name || p.id), states(p), p.id === this.app.projectId && badge('chosen'), h('span', { class: 'push' }),
+        h('div', { class: 'card-head' }, h('h2', {}, p.state === 'active' ? h('a', { href: `#/env/${p.id}/stacks` }, p.name || p.id) : p.name || p.id), states(p), h('span', { class: 'push' }),
           menu(`Actions of ${p.name}`, [can(p, 'update') && ['Edit', () => this.edit(p)], ['Members', () => this.go(`#/env/${p.id}/members`)], can(p, 'activate') && ['Activate', () => this.run(p, 'activate')],
             can(p, 'deactivate') && ['Deactivate', async () => { if (await ask(`Deactivate ${p.name}?`, 'Only its owners see it then; what runs there goes on.', 'Deactivate')) this.run(p, 'deactivate'); }],
             (can(p, 'delete') || can(p, 'remove')) && ['Delete', () => this.drop(p), 'danger']])),

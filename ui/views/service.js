@@ -50,15 +50,15 @@ export default class Service extends View {
   draw() {
     const s = this.live.get('service', this.params[0]);
     if (!s) return [heading('Service'), empty('This service is gone.', h('a', { href: `${this.home}/stacks` }, 'All stacks'))];
-    const all = containersOf(this.live, s), stack = this.live.get('stack', s.stackId), c = s.launchConfig || {};
+    const all = containersOf(this.live, s), stack = this.live.get('stack', s.stackId), c = s.launchConfig || {}, wrong = whyBox(this, s, all);
     return [
       h('p', { class: 'way' }, h('a', { href: `${this.home}/stacks` }, 'Stacks'), ' / ', stackLink(this, stack)),
       heading(s.name, states(s), scaleControl(this, s), upgradeButtons(this, s), can(s, 'upgrade') && c.imageUuid && button('Upgrade', () => upgradeService(this, s), { sign: 'up' }),
         can(s, 'activate') && button('Start', () => act(s, 'activate').then(r => { this.live.put(r); this.redraw(); }), { sign: 'play', kind: 'primary' }), menu(`Actions of ${s.name}`, serviceActions(this, s))),
-      reason(s), whyBox(this, s, all),
-      h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Containers')), all.length ? containerTable(this, all) : empty(s.state === 'active' ? 'No containers.' : 'No containers: the service is not started.')),
+      wrong || reason(s),
+      h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Containers')), all.length ? containerTable(this, all) : empty(s.state === 'inactive' ? 'No containers: the service is not started.' : 'No containers at the moment.')),
       h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Definition')), facts([['Id', h('code', {}, s.id)], kindText(s) && ['Kind', kindText(s)], c.imageUuid && ['Image', h('code', {}, image(c.imageUuid))],
-        c.command && ['Command', h('code', {}, c.command.join(' '))], ['Scale', isGlobal(s) ? 'one on each host' : String(s.scale ?? '–')], ['Ports', (c.ports || []).join(', ')], ['Reached at', endpoints(s.publicEndpoints)],
+        c.command && ['Command', h('code', {}, c.command.join(' '))], ['Scale', isGlobal(s) ? 'one on each host' : String(s.scale ?? '–')], (c.ports || []).length && ['Ports', c.ports.join(', ')], (s.publicEndpoints || []).length && ['Reached at', endpoints(s.publicEndpoints)],
         c.environment && ['Environment', pairs(c.environment)], c.labels && Object.keys(c.labels).length && ['Labels', pairs(c.labels)], c.healthCheck && ['Health check', `${c.healthCheck.requestLine || 'TCP'} at port ${c.healthCheck.port}, each ${c.healthCheck.interval} ms`],
         Object.keys(s.linkedServices || {}).length && ['Linked to', Object.entries(s.linkedServices).map(([name, id]) => [serviceLink(this, this.live.get('service', id)) || name, ' '])],
         (s.secondaryLaunchConfigs || []).length && ['Sidekicks', s.secondaryLaunchConfigs.map(x => `${x.name} (${image(x.imageUuid)})`).join(', ')], ['Created', ago(s.created)]])),

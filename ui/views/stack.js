@@ -10,12 +10,12 @@ export default class Stack extends View {
   draw() {
     const s = this.live.get('stack', this.params[0]);
     if (!s) return [heading('Stack'), empty('This stack is gone.', h('a', { href: `${this.home}/stacks` }, 'All stacks'))];
-    const services = servicesOf(this.live, s), containers = containersOfStack(this.live, s), id = catalogId(s), offers = offersOf(this, s);
+    const services = servicesOf(this.live, s), containers = containersOfStack(this.live, s), id = catalogId(s), offers = offersOf(this, s), wrong = whyBox(this, s, containers);
     const alone = containers.filter(c => !c.serviceId && !(c.serviceIds || []).length);
     return [
       h('p', { class: 'way' }, h('a', { href: `${this.home}/stacks` }, 'Stacks')),
       heading(s.name, states(s), upgradeBadge(this, s), upgradeButtons(this, s), offers?.newer.length && s.actions.upgrade ? linkButton('Upgrade', `${this.home}/stacks/${s.id}/upgrade`, { sign: 'up' }) : null, menu(`Actions of ${s.name}`, stackActions(this, s, `${this.home}/stacks`))),
-      reason(s), s.description && h('p', {}, s.description), whyBox(this, s, containers),
+      wrong || reason(s), s.description && h('p', {}, s.description),
       h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Services')), services.length ? h('ul', { class: 'rows' }, services.map(x => serviceRow(this, x))) : empty('This stack has no services.')),
       alone.length > 0 && h('section', {}, h('h2', {}, 'Containers without a service'), containerTable(this, alone)),
       h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'About')), facts([['Id', h('code', {}, s.id)], ['Created', ago(s.created)],

@@ -72,7 +72,7 @@ export const hostLink = (view, x) => x ? h('a', { href: `${view.home}/hosts/${x.
 export function portsOf(view, c) {
   const host = view.live.get('host', c.hostId);
   return (c.ports || []).map(p => {
-    const m = /^(?:(\[[^\]]*\]|[^:]*):)?(?:(\d+):)?(\d+)(?:\/(\w+))?$/.exec(p);
+    const m = /^(?:(\[[^\]]*\]|[\d.]*\.[\d.]*):)?(?:(\d*):)?(\d+)(?:\/(\w+))?$/.exec(p);
     const ip = m?.[1]?.replace(/^\[|\]$/g, '');
     return m?.[2] && host && m[4] !== 'udp' ? portLink(ip && ip !== '0.0.0.0' ? ip : host.agentIpAddress || host.hostname, Number(m[2])) : h('span', { class: 'port' }, p);
   });
