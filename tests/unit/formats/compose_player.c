@@ -37,6 +37,9 @@ static void forget_run(struct player *p) {
         p->requests = json_object_new_array();
         p->warnings = json_object_new_array();
         p->error = NULL;
+        free(dr_take(p->messages));
+        free(dr_take(p->rendered[0]));
+        free(dr_take(p->rendered[1]));
 }
 
 void player_done(struct player *p) {
@@ -268,18 +271,42 @@ static int services(struct player *p, const struct compose *c, bool upgrade) {
         return 0;
 }
 
+static int read_file(void *ctx, const char *doc, const char *path, char **ret, size_t *ret_len, struct dr_error *err) {
+        const struct player *p = ctx;
+        (void) doc;
+        auto_free char *full = dr_xasprintf("%s/%s", str_or(p->folder, ""), path);
+        char *text = p->folder && path[0] != '/' && !strstr(path, "..") ? player_read_file(full, ret_len) : NULL;
+        if (!text)
+                return dr_fail(err, DR_E_NOT_FOUND, NULL, "files are not read here");
+        *ret = text;
+        return 0;
+}
+
+const char *player_rendered(const struct player *p, size_t document) { return p->rendered[document]; }
+
+static void keep_messages(struct player *p, const struct compose *c, size_t documents) {
+        auto_sbuf struct sbuf b = SBUF(TEXT_BYTES_MAX);
+        size_t n;
+        const struct compose_message *m = compose_messages(c, &n);
+        for (size_t i = 0; i < n; i++) {
+                auto_free char *text = compose_message_format(&m[i]);
+                sbuf_printf(&b, "%s: %s\n", m[i].warning ? "warning" : "error", text);
+                if (m[i].warning)
+                        json_object_array_add(p->warnings, json_object_new_string(m[i].text));
+        }
+        p->messages = sbuf_steal(&b);
+        for (size_t i = 0; i < documents; i++)
+                p->rendered[i] = compose_rendered(c, i) ? dr_xstrdup(compose_rendered(c, i)) : NULL;
+}
+
 static int run(struct player *p, const struct player_files *f, bool upgrade) {
         struct compose_doc docs[] = { { f->name, f->text, f->len }, { "rancher-compose.yml", f->rancher, f->rancher_len } };
-        struct compose_env env = { .stack = p->stack, .templates = true, .answers = p->answers, .environment = "Default", .version = p->version,
+        struct compose_env env = { .ctx = p, .read_file = read_file, .stack = p->stack, .templates = true, .answers = p->answers, .environment = "Default", .version = p->version,
                                    .previous_version = p->previous_version };
         AUTO(compose_free) struct compose *c = NULL;
         forget_run(p);
         int r = compose_read(docs, f->rancher ? 2 : 1, &env, &c, NULL);
-        size_t n;
-        const struct compose_message *m = compose_messages(c, &n);
-        for (size_t i = 0; i < n; i++)
-                if (m[i].warning)
-                        json_object_array_add(p->warnings, json_object_new_string(m[i].text));
+        keep_messages(p, c, f->rancher ? 2 : 1);
         auto_free char *text = compose_errors(c);
         if (r < 0)
                 return failed(p, text);

@@ -16,6 +16,9 @@ struct player {
         struct json_object *requests;           /* of the last run */
         struct json_object *warnings;           /* texts, of the last run */
         char *error;                            /* of the last run, NULL: none */
+        char *messages;                         /* warnings and errors with their places, one per line */
+        char *rendered[2];
+        const char *folder;                     /* where documents may read files from; NULL: nowhere */
 };
 
 void player_init(struct player *p, const char *stack, const struct json_object *answers);
@@ -39,6 +42,9 @@ char *player_text(const struct json_object *v);                                 
 
 /* Compares the last run with recorded requests and prints every difference under that name. waves: the order counts too. */
 bool player_matches(const struct player *p, const char *name, const struct json_object *requests, bool waves);
+
+/* A document after its templates, of the last run that read; NULL: there is none. Borrowed. */
+const char *player_rendered(const struct player *p, size_t document);
 
 /* A whole file, NUL-terminated; NULL when it is not there. The caller frees. */
 char *player_read_file(const char *path, size_t *ret_len);

@@ -1,0 +1,5 @@
+web:
+  image: example/web
+{{- if eq .Values.x }}
+  tty: true
+{{- end }}
