@@ -18,8 +18,8 @@ GIT_ENV = dict(PATH=os.environ['PATH'], HOME='/nonexistent', GIT_CONFIG_NOSYSTEM
 class Tree:
     """A folder with files of a catalog."""
 
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix='drover-catalog-')
+    def __init__(self, where=None):
+        self.dir = tempfile.mkdtemp(prefix='drover-catalog-', dir=where)
 
     def put(self, path, text=''):
         full = os.path.join(self.dir, path)

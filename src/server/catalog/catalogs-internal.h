@@ -19,6 +19,7 @@ struct catalogs {
         VEC(struct catalog_waiter *) waiters;
         VEC(struct { void (*fn)(void *arg); void *arg; }) on_loaded;
         struct timer *periodic;
+        uint64_t every_ms;              /* that it runs with; 0: it does not */
         bool dirty, closing;            /* dirty: what catalogs are there has to be looked up again */
 };
 

@@ -72,6 +72,29 @@ static void loaded(struct catalogs *c) {
         loop_defer(c->conf.loop, call_loaded, c);
 }
 
+static uint64_t every_ms(struct catalogs *c) {
+        int64_t s = setting_int(c->conf.core, "catalog.refresh.interval.seconds");
+        return s <= 0 ? 0 : (uint64_t) MIN(MAX(s, (int64_t) REFRESH_S_MIN), (int64_t) REFRESH_S_MAX) * 1000;
+}
+
+static void on_periodic(void *arg) {
+        struct catalogs *c = arg;
+        if (executes(c))
+                repos_look_all(c->repos, c->every_ms);
+}
+
+/* The setting may have changed: then the next look is one new interval away. */
+static void keep_time(struct catalogs *c) {
+        uint64_t every = every_ms(c);
+        if (every == c->every_ms)
+                return;
+        c->every_ms = every;
+        if (every)
+                timer_start_periodic(c->periodic, every, every);
+        else
+                timer_stop(c->periodic);
+}
+
 void catalogs_reload(struct catalogs *c) {
         struct catalog_entry *old = c->entries.v;
         size_t n_old = c->entries.n;
@@ -94,10 +117,13 @@ void catalogs_reload(struct catalogs *c) {
                 }
         vec_sort(&c->entries, by_place);
         entries_free(c, old, n_old);            /* after the new ones took hold of what both have */
+        keep_time(c);
         loaded(c);
 }
 
 static void reload_later(void *arg) { catalogs_reload(arg); }
+
+
 
 static void on_change(void *arg, const struct record *r) {
         static const char *const names[] = { "catalog.url", "rancher.server.version", "catalog.execute", "catalog.refresh.interval.seconds" };
@@ -186,19 +212,6 @@ void catalog_refresh(struct catalogs *c, int64_t project_id, catalog_refreshed_f
         waiter_end(w);
 }
 
-static uint64_t every_ms(struct catalogs *c) {
-        int64_t s = setting_int(c->conf.core, "catalog.refresh.interval.seconds");
-        return s <= 0 ? 0 : (uint64_t) MIN(MAX(s, (int64_t) REFRESH_S_MIN), (int64_t) REFRESH_S_MAX) * 1000;
-}
-
-static void on_periodic(void *arg) {
-        struct catalogs *c = arg;
-        uint64_t every = every_ms(c);
-        if (every && executes(c))
-                repos_look_all(c->repos, every);
-        timer_start(c->periodic, every ? every : REFRESH_S_MIN * 1000);
-}
-
 static uint64_t deadline_ms(void *arg) {
         struct catalogs *c = arg;
         int64_t s = setting_int(c->conf.core, "drover.catalog.deadline.seconds");
@@ -219,8 +232,6 @@ struct catalogs *catalogs_new(const struct catalogs_conf *conf) {
         core_on_change(conf->core, on_change, c);
         catalogs_reload(c);
         repos_sweep(c->repos);
-        uint64_t every = every_ms(c);
-        timer_start(c->periodic, every ? every : REFRESH_S_MIN * 1000);
         if (conf->api)
                 api_add_special(conf->api, "v1-catalog", false, catalog_special, c);
         return c;

@@ -15,7 +15,7 @@
 #include "source.h"
 
 enum {
-        LIST_BYTES_MAX = 32 << 20,              /* of the listing of a tree */
+        LIST_BYTES_MAX = 32 << 20, LIST_LINES_MAX = 200000,     /* of the listing of a tree, with files that do not count */
         CONTENT_BYTES_MAX = FILESET_BYTES_MAX + (8 << 20),      /* with a line for each file */
         OUT_BYTES_MAX = 64 << 10, ERR_BYTES_MAX = 8 << 10,
         PACK_BYTES_MAX = 256 << 20,             /* of what the remote sends */
@@ -51,6 +51,7 @@ struct git {
         uint64_t ends_ms;
         char ref[REF_BYTES_MAX];
         struct sbuf list;
+        size_t lines;                   /* in it so far */
         struct git_read read;
         bool too_much, deep;            /* deep: the remote cannot give one commit only */
 };
@@ -266,7 +267,9 @@ static void on_output(struct child *c, bool is_err, const char *p, size_t n, voi
         if (is_err || !to || g->too_much)
                 return;
         sbuf_add(to, p, n);
-        if (!sbuf_ok(to)) {
+        for (const char *at = p; g->step == STEP_LIST && (at = memchr(at, 0, (size_t) (p + n - at))); at++)
+                g->lines++;
+        if (!sbuf_ok(to) || g->lines > LIST_LINES_MAX) {
                 g->too_much = true;
                 child_kill(c, SIGKILL);
         }
@@ -322,9 +325,10 @@ static void listed(struct git *g) {
 
 static void failed(struct git *g, const struct child_result *res) {
         char why[300];
+        if (g->too_much && g->step == STEP_FETCH)
+                return fail(g, DR_E_TOO_LARGE, "the repository has more than %d MiB", PACK_BYTES_MAX >> 20);
         if (g->too_much)
-                return fail(g, DR_E_TOO_LARGE, g->step == STEP_FETCH ? "the repository has more than %d MiB" : "it has too many files (%d MiB)",
-                            (g->step == STEP_FETCH ? PACK_BYTES_MAX : LIST_BYTES_MAX) >> 20);
+                return fail(g, DR_E_TOO_LARGE, "it has too many files: more than %d, or a list of more than %d MiB", LIST_LINES_MAX, LIST_BYTES_MAX >> 20);
         if (res->timed_out)
                 return fail(g, DR_E_TIMEOUT, "gave up after %llu s: the repository did not answer in time", (unsigned long long) (g->conf.deadline_ms / 1000));
         if (g->step == STEP_RESOLVE && g->conf.offline)

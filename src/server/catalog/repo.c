@@ -17,7 +17,7 @@ struct repo_inside {
         struct repos *all;
         char *url, *branch, *where, *dir;
         enum source_kind kind;
-        bool is_place, local, online, offline_pass, again, dead;
+        bool local, online, offline_pass, again, dead;
         unsigned holders, fails, pass;          /* pass: number of the newest one that began */
         enum repo_phase phase;
         char id[GIT_ID_MAX], bad[GIT_ID_MAX], mark[FILESET_MARK_MAX];
@@ -194,7 +194,7 @@ static void job_done(void *arg) {
 
 static void work(struct repo_inside *r, const struct git_read *read) {
         struct job *j = dr_xnew(struct job);
-        *j = (struct job) { .repo = r, .all = r->all, .kind = r->kind, .where = dr_xstrdup(r->where), .dir = dr_xstrdup(r->dir), .fresh = read && !r->offline_pass,
+        *j = (struct job) { .repo = r, .all = r->all, .kind = read ? SOURCE_GIT : r->kind, .where = dr_xstrdup(r->where), .dir = dr_xstrdup(r->dir), .fresh = read && !r->offline_pass,
                             .content = read ? read->content : NULL };
         memcpy(j->mark, r->shown.now ? r->mark : "", r->shown.now ? sizeof j->mark : 1);
         if (read) {
@@ -223,20 +223,18 @@ static void begin(struct repo_inside *r) {
         all->running++;
         if (!r->offline_pass)
                 r->pass++;
-        int kind = -1;
-        if (!r->offline_pass || !r->is_place) { /* what a folder is may change: it may become a repository */
+        if (!r->offline_pass) {         /* what a folder is may change: it may become a repository */
                 free(dr_take(r->where));
-                kind = source_kind(r->url, &r->local, &r->where, &err);
+                int kind = source_kind(r->url, &r->local, &r->where, &err);
                 if (kind < 0 || source_check_branch(r->branch, &err) < 0)
                         return finish(r, &err, false);
                 r->kind = (enum source_kind) kind;
-                r->is_place = true;
+                if (r->kind != SOURCE_GIT)
+                        return work(r, NULL);
         }
-        if (r->kind != SOURCE_GIT)
-                return work(r, NULL);
         if (all->home_err.code != DR_OK)
                 return finish(r, &all->home_err, false);
-        struct git_conf conf = { .loop = all->conf.loop, .home = all->home, .dir = r->dir, .url = r->where, .branch = r->branch, .local = r->local,
+        struct git_conf conf = { .loop = all->conf.loop, .home = all->home, .dir = r->dir, .url = str_or(r->where, r->url), .branch = r->branch, .local = r->local,
                                  .offline = r->offline_pass, .known = r->id, .bad = r->bad, .deadline_ms = all->conf.deadline_ms(all->conf.arg) };
         r->phase = PHASE_GIT;
         r->git = git_start(&conf, on_git, r);
@@ -301,12 +299,9 @@ struct repo *repo_get(struct repos *all, const char *url, const char *branch, bo
         r->shown.inside = r;
         r->holders = 1;
         r->online = online;
-        bool local;
-        int kind = source_kind(url, &local, &r->where, NULL);
-        r->is_place = kind >= 0;
-        r->kind = kind < 0 ? SOURCE_FOLDER : (enum source_kind) kind;
-        r->local = local;
-        r->offline_pass = kind == SOURCE_GIT;
+        r->kind = SOURCE_GIT;           /* until it is looked at */
+        auto_free char *head = dr_xasprintf("%s/HEAD", r->dir);
+        r->offline_pass = access(head, F_OK) == 0;      /* a repository whose folder is gone now is still known by its copy */
         vec_push(&all->v, &r->shown);
         enqueue(r);
         return &r->shown;
