@@ -185,7 +185,9 @@ static void put_fields(struct core *c, struct record *stack, struct json_object 
 enum step executor_upgrade(void *arg, struct record *stack, struct run *run, struct step_ctx *ctx) {
         struct executor *x = arg;
         struct json_object *input = run->data ? text_json(run->data) : NULL;
-        const char *docker = json_str(input, "dockerCompose", NULL), *rancher = json_str(input, "rancherCompose", NULL);
+        /* A text that is not given stays: new answers alone are an upgrade too. */
+        const char *docker = json_str(input, "dockerCompose", record_str(stack, F_dockerCompose));
+        const char *rancher = json_str(input, "rancherCompose", record_str(stack, F_rancherCompose));
         AUTO(json_free) struct json_object *answers = deploy_answers(stack, input);
         struct deploy *d = deploy_of(x, stack, run, &(struct deploy_texts) { .docker = docker, .rancher = rancher, .answers = answers,
                                                                               .old_rancher = record_str(stack, F_rancherCompose) });
