@@ -13,7 +13,7 @@ sbin=${DROVER_DEPS_SBIN:-/usr/sbin}         # a test's own folder
 # One list; a group is a line.
 DROVER_DEPS='
 build: gcc libc6-dev make meson ninja-build pkg-config python3 libuv1-dev libhttp-parser-dev libjson-c-dev libyaml-dev libsqlite3-dev libsodium-dev libssl-dev zlib1g-dev
-test:  libcmocka-dev git openssl python3-websocket python3-requests clang libclang-rt-14-dev curl e2fsprogs util-linux mount
+test:  libcmocka-dev git openssl python3-yaml python3-websocket python3-requests clang libclang-rt-14-dev curl e2fsprogs util-linux mount
 lab:   docker-engine docker-registry iproute2 iptables nftables busybox-static curl procps util-linux
 bench: etcd-server etcd-client nginx-light
 vm:    qemu-system-x86 qemu-utils mmdebstrap e2fsprogs busybox-static
