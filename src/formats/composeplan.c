@@ -71,6 +71,20 @@ static void find_sidekicks(struct plan *p) {
         }
 }
 
+/* In a circle of sidekicks no service would be left. */
+static void refuse_circles(struct plan *p) {
+        for (size_t i = 0; i < p->n; i++) {
+                const struct planned *s = &p->v[i];
+                for (size_t steps = 0; s && steps <= p->n; steps++) {
+                        s = s->primary ? find(p, s->primary) : NULL;
+                        if (s == &p->v[i]) {
+                                compose_error(p->c, s->key, "Service '%s' is a sidekick of itself", s->name);
+                                break;
+                        }
+                }
+        }
+}
+
 static enum kind kind_of(struct planned *s, struct compose_build *b) {
         const struct ynode *image = ynode_get(s->svc, "image"), *lb = ynode_get(s->svc, "lb_config");
         const char *name = image ? image->text : "";
@@ -425,6 +439,7 @@ void compose_plan(struct compose *c) {
                 smap_set(&p.by_name, p.v[i].name, &p.v[i]);
         }
         find_sidekicks(&p);
+        refuse_circles(&p);
         for (size_t i = 0; i < p.n; i++) {
                 struct compose_build b = { .c = c, .service = p.v[i].name, .svc = p.v[i].svc };
                 p.v[i].kind = kind_of(&p.v[i], &b);
