@@ -15,7 +15,7 @@ SUITES = unit sim seeds api lint host host-asan
 NINJA = ninja -j $(JOBS)
 PROGRAMS = drover drover-server drover-node
 
-.PHONY: help deps deps-test build run test test-unit test-sim test-api test-host test-vm bench fuzz soak lint install image dist clean \
+.PHONY: help deps deps-test build run test test-unit test-sim test-api test-corpora test-host test-vm bench fuzz soak lint install image dist clean \
 	release dev asan clang
 
 help: ## this list
@@ -57,6 +57,9 @@ test-sim: asan release ## the engine with simulated hosts, time and faults; then
 
 test-api: asan ## a real server over HTTP
 	@tools/test.sh api
+
+test-corpora: asan ## compose files and templates, with reports: the tree's own and, with DROVER_CORPORA=DIR, those of public catalogs
+	@tools/test.sh corpora
 
 test-host: build asan ## real Docker engines in lab hosts, twice: release programs, sanitized programs
 	@tools/test.sh host host-asan

@@ -2,6 +2,7 @@
 # test.sh SUITE...: runs meson test suites and ends with "N passed, N failed, N skipped" over all of them.
 #
 #   unit sim api lint   from build/asan (address and undefined-behaviour sanitizers, the first finding ends the test)
+#   corpora             compose files and templates from build/asan with their reports: of this tree, and of DROVER_CORPORA where that names a folder
 #   seeds               the simulation with random faults once more, release build, DROVER_SIM_SEEDS seeds (1000)
 #   host                the host tests, on the release programs of build/bin
 #   host-asan           the host tests once more, on the sanitized server and agent
@@ -10,7 +11,7 @@
 # TEST_ARGS is given to `meson test` (a test's name, --repeat 10, ...). Logs: build/test-logs/SUITE.txt.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || { echo "test: name at least one suite (unit sim seeds api lint host host-asan)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "test: name at least one suite (unit sim seeds api lint corpora host host-asan)" >&2; exit 2; }
 
 logs=build/test-logs
 mkdir -p "$logs"
@@ -20,7 +21,7 @@ export LSAN_OPTIONS=print_suppressions=0
 export MALLOC_PERTURB_=$((RANDOM % 255 + 1))
 # Tests make their own directories; what a person has set for the programs must not reach them.
 for name in "${!DROVER_@}" "${!RANCHER_@}" "${!CATTLE_@}"; do
-        case $name in DROVER_TEST_*|DROVER_SIM_*|DROVER_CORPORA) ;; *) unset "$name" ;; esac
+        case $name in DROVER_TEST_*|DROVER_SIM_*|DROVER_CORPORA|DROVER_GOLDEN) ;; *) unset "$name" ;; esac
 done
 
 results=()
@@ -28,6 +29,7 @@ for suite in "$@"; do
         args=() env=() kind=asan jobs=$(nproc)
         case $suite in
         unit|sim|api) args=(--timeout-multiplier 4) ;;
+        corpora) args=(--timeout-multiplier 8 --verbose) ;;
         seeds) kind=release; args=(sim-converge); env=(DROVER_SIM_SEEDS="${DROVER_SIM_SEEDS:-1000}") ;;
         lint) ;;
         host) kind=release jobs=1; export DROVER_BIN_DIR=$PWD/build/bin ;;
@@ -38,7 +40,7 @@ for suite in "$@"; do
                 tools/collect.sh release build/bin-asan drover
                 export DROVER_BIN_DIR=$PWD/build/bin-asan
                 ;;
-        *) echo "test: unknown suite \"$suite\" (unit sim seeds api lint host host-asan)" >&2; exit 2 ;;
+        *) echo "test: unknown suite \"$suite\" (unit sim seeds api lint corpora host host-asan)" >&2; exit 2 ;;
         esac
         [ -z "${DROVER_BIN_DIR:-}" ] || export DROVER_NODE=$DROVER_BIN_DIR/drover-node
         # `make lint` has no sanitized build, and needs none.
