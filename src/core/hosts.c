@@ -468,6 +468,8 @@ void hosts_observed(struct core *c, struct host_link *l, const struct observed *
                                 seen->instance_id = i->id;
                                 map_set(&rt->obs, (uint64_t) i->id, seen);
                         } else if (seen->state == OBS_ABSENT && seen->by_silence) {
+                                if (i->state == S_starting || i->state == S_restarting)
+                                        hosts_desire(c, i, DESIRED_RUNNING);    /* silent twice: it came and went unreported, or was never made */
                                 continue;
                         }
                         seen->state = OBS_ABSENT;

@@ -1,6 +1,8 @@
 """Upgrades of services over HTTP with simulated hosts (orchestration.md 2, scenarios of section 8)."""
 import os
 import signal
+import socket
+import subprocess
 import threading
 import time
 import unittest
@@ -11,6 +13,7 @@ IN = 'inServiceStrategy'
 
 
 HOSTS = 3
+CLI = os.environ.get('DROVER_CLI')
 
 
 class Services(client.Case):
@@ -19,6 +22,10 @@ class Services(client.Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.wait_for_hosts()
+
+    @classmethod
+    def wait_for_hosts(cls):
         end = time.monotonic() + client.WAIT_S
         while len(cls.server.admin().get('/projects/1a5/hosts?state=active').rows) < HOSTS and time.monotonic() < end:
             threading.Event().wait(0.05)
@@ -223,7 +230,27 @@ class Upgrade(Services):
         self.assertEqual(len(self.containers(s)), 2)
 
 
+@unittest.skipUnless(CLI, 'DROVER_CLI names no program')
 class Killed(Services):
+    """Hosts of another process, since those of the server's own would die with it."""
+    @classmethod
+    def setUpClass(cls):
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            port = s.getsockname()[1]
+        cls.args = ('--listen', '127.0.0.1:%d' % port)
+        client.Case.setUpClass.__func__(cls)
+        keys = cls.server.admin_file()
+        env = dict(os.environ, HOME=cls.server.data, DROVER_URL='http://127.0.0.1:%d' % port, DROVER_ACCESS_KEY=keys['accessKey'], DROVER_SECRET_KEY=keys['secretKey'])
+        cls.hosts = subprocess.Popen([CLI, 'simulate', '--hosts', str(HOSTS), '--idle', '--duration', '600s'], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        cls.wait_for_hosts()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.hosts.kill()
+        cls.hosts.wait()
+        super().tearDownClass()
+
     def kill(self):
         os.kill(self.server.process.pid, signal.SIGKILL)
         self.server.process.wait()
@@ -231,9 +258,9 @@ class Killed(Services):
         self.server.start()
 
     def test_an_upgrade_goes_on_after_the_server_was_killed(self):
-        s = self.service('killed', 4)
+        s = self.service('killed', 4, {'imageUuid': 'docker:busybox:1'})
         old = {c['id'] for c in self.containers(s)}
-        self.check(self.upgrade(s, launchConfig={'imageUuid': 'sim:two'}, intervalMillis=1500), 202)
+        self.check(self.upgrade(s, launchConfig={'imageUuid': 'docker:busybox:2'}, intervalMillis=1500), 202)
         for part in ('1 of 4', '2 of 4', '3 of 4'):
             self.until(s, part)
             self.kill()
