@@ -380,4 +380,57 @@ TEST(every_key_of_the_table_is_sorted_and_found_by_name) {
         CHECK(!compose_key_find("nonsense"));
 }
 
+/* ---- bindings ---- */
+
+static char *bound(const char *docker, const char *binding, int *ret) {
+        AUTO(json_free) struct json_object *b = NULL;
+        struct dr_error err = { 0 };
+        CHECK_OK(json_parse(binding, strlen(binding), 1 << 16, &b, &err), &err);
+        struct setup s = { .vars = (const char *const[]) { "PORT", "8080", NULL } };
+        struct compose_doc doc = { "docker-compose.yml", docker, strlen(docker) };
+        struct compose_env env = { .ctx = &s, .lookup = lookup, .binding = b };
+        AUTO(compose_free) struct compose *c = NULL;
+        *ret = compose_read(&doc, 1, &env, &c, &err);
+        return *ret < 0 ? messages(c, false) : rendered(c);
+}
+
+TEST(a_binding_replaces_labels_and_ports_that_it_names) {
+        static const char docker[] = "a: {image: x, labels: {old: '1'}, ports: ['80:80']}\n";
+        static const struct { const char *binding, *labels, *ports; } rows[] = {
+                { "{\"services\":{\"a\":{\"labels\":{\"new\":true,\"p\":\"$PORT\"},\"ports\":[\"${PORT}:80\",81]}}}", "{\"new\":\"true\",\"p\":\"8080\"}",
+                  "[\"8080:80\",\"81\"]" },
+                { "{\"services\":{\"a\":{\"labels\":{},\"ports\":[]}}}", "{\"old\":\"1\"}", "[\"80:80\"]" },
+                { "{\"services\":{\"a\":{\"ports\":[\"1:1\"]},\"elsewhere\":{\"ports\":[\"2:2\"]}}}", "{\"old\":\"1\"}", "[\"1:1\"]" },
+                { "{}", "{\"old\":\"1\"}", "[\"80:80\"]" },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                int r;
+                auto_free char *got = bound(docker, rows[i].binding, &r);
+                auto_free char *labels = dr_xasprintf("\"labels\":%s", rows[i].labels), *ports = dr_xasprintf("\"ports\":%s}", rows[i].ports);
+                CHECK_INT(r, ==, 0);
+                CHECK(strstr(got, labels));
+                CHECK(strstr(got, ports));
+        }
+}
+
+TEST(a_binding_with_what_is_no_port_or_label_is_an_error_at_the_service) {
+        static const struct { const char *binding, *want; } rows[] = {
+                { "{\"services\":{\"a\":{\"ports\":[\"80:80\",\"x\"]}}}",
+                  "docker-compose.yml:1:4: binding of service 'a': port 1 does not match format 'ports'\n" },
+                { "{\"services\":{\"a\":{\"labels\":{\"l\":{}}}}}", "docker-compose.yml:1:4: binding of service 'a': label 'l' should be a string\n" },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                int r;
+                auto_free char *got = bound("a: {image: x}\n", rows[i].binding, &r);
+                CHECK_INT(r, <, 0);
+                CHECK_STR(got, ==, rows[i].want);
+        }
+}
+
+TEST(messages_about_a_file_that_extends_names_have_its_path) {
+        struct setup s = { .files = (const struct files[]) { { "common/base.yml", "base:\n  image: x\n  port: [1]\n" }, { 0 } } };
+        check_fails("a:\n  extends: {file: common/base.yml, service: base}\n", NULL, &s,
+                    "common/base.yml:3:3: Unsupported config option for base service: 'port' (did you mean 'ports'?)\n");
+}
+
 TEST_MAIN("formats/compose")
