@@ -3,6 +3,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "compose.h"
+#include "gotemplate.h"
 #include "yaml.h"
 
 enum { COMPOSE_WORK_MAX = 4000000 };                    /* nodes looked at by copies and merges of one read */
@@ -18,6 +19,7 @@ struct compose {
         struct json_object *questions;  /* of the catalog sections, in catalog.h's form */
         struct json_object *defaults;   /* theirs: variable -> string */
         char *rendered[COMPOSE_DOCS_MAX];       /* texts of documents that were templates */
+        struct gotemplate_lines lines[COMPOSE_DOCS_MAX];        /* where their lines come from */
         struct ynode *services;         /* merged, normalised: name -> map */
         struct ynode *volumes, *secrets, *hosts;
         struct smap unset;              /* variables warned about */
@@ -43,6 +45,7 @@ void compose_take_answers(struct compose *c);           /* fills c->answers */
 struct json_object *compose_defaults(struct json_object *questions);
 /* ret: n documents, those that are templates with their rendered text, which c holds. Negative: errors were noted. */
 int compose_render(struct compose *c, const struct compose_doc *docs, size_t n, struct compose_doc *ret);
+unsigned compose_line(const struct compose *c, const struct ynode *at);        /* the line in the document as it was given */
 
 /* composevars.c */
 const char *compose_lookup(struct compose *c, const char *name);

@@ -13,7 +13,7 @@ static void add_message(struct compose *c, bool warning, const struct ynode *at,
                 return;
         struct compose_message m = { .warning = warning, .file = compose_file(c, at) };
         if (at) {
-                m.line = at->line;
+                m.line = compose_line(c, at);
                 m.column = at->column;
         }
         char *text = NULL;
@@ -374,8 +374,10 @@ struct compose *compose_free(struct compose *c) {
                 json_object_put(c->out.v[i].upgrade_strategy);
         }
         vec_done(&c->out);
-        for (size_t i = 0; i < COMPOSE_DOCS_MAX; i++)
+        for (size_t i = 0; i < COMPOSE_DOCS_MAX; i++) {
                 free(c->rendered[i]);
+                free(c->lines[i].v);
+        }
         json_object_put(c->answers);
         json_object_put(c->questions);
         json_object_put(c->defaults);

@@ -56,6 +56,7 @@ static struct json_object *data_of(const struct compose_env *env, struct json_ob
                 }
         }
         json_set_str(environment, "Name", str_or(env->environment, ""));
+        gotemplate_string_map(values);
         json_set(data, "Values", values);
         json_set(data, "Stack", release_of(env));
         json_set(data, "Release", release_of(env));
@@ -91,7 +92,7 @@ static void complain(struct compose *c, bool warning, size_t file, const struct 
         else if (str_starts(text, ": "))
                 text += 2;
         at.line = line;
-        at.column = line ? MAX(column, 1U) : 0;
+        at.column = line ? column + 1 : 0;      /* Go counts columns from 0 */
         if (warning)
                 compose_warn(c, &at, "the text is taken as it is, not as a template: %s", text);
         else
@@ -99,7 +100,8 @@ static void complain(struct compose *c, bool warning, size_t file, const struct 
 }
 
 /* *ret: the rendered text, or NULL when the document stays as it is. Negative: an error was noted. */
-static int render(struct compose *c, const struct compose_doc *doc, size_t file, struct json_object *data, char **ret, size_t *ret_len) {
+static int render(struct compose *c, const struct compose_doc *doc, size_t file, struct json_object *data, char **ret, size_t *ret_len,
+                  struct gotemplate_lines *lines) {
         AUTO(gotemplate_free) struct gotemplate *t = NULL;
         struct dr_error err = { 0 };
         *ret = NULL;
@@ -111,13 +113,20 @@ static int render(struct compose *c, const struct compose_doc *doc, size_t file,
                 return plain ? 0 : -EINVAL;
         }
         auto_sbuf struct sbuf out = SBUF(COMPOSE_TEXT_MAX);
-        if (gotemplate_execute(t, data, 0, &out, &err) < 0) {
+        if (gotemplate_execute_lines(t, data, 0, &out, lines, &err) < 0) {
+                if (lines)
+                        lines->n = 0;   /* the message has the template's own line */
                 complain(c, false, file, &err);
                 return -EINVAL;
         }
         *ret_len = out.len;
         *ret = sbuf_steal(&out);
         return 0;
+}
+
+unsigned compose_line(const struct compose *c, const struct ynode *at) {
+        const struct gotemplate_lines *lines = at->file < COMPOSE_DOCS_MAX ? &c->lines[at->file] : NULL;
+        return lines && at->line && at->line <= lines->n ? lines->v[at->line - 1] : at->line;
 }
 
 int compose_render(struct compose *c, const struct compose_doc *docs, size_t n, struct compose_doc *ret) {
@@ -127,7 +136,7 @@ int compose_render(struct compose *c, const struct compose_doc *docs, size_t n, 
         for (size_t i = 0; i < n; i++) {
                 char *text;
                 ret[i] = docs[i];
-                if (render(c, &docs[i], i, data, &text, &ret[i].len) < 0)
+                if (render(c, &docs[i], i, data, &text, &ret[i].len, &c->lines[i]) < 0)
                         r = -EINVAL;
                 else if (text) {
                         c->rendered[i] = text;
@@ -149,11 +158,11 @@ static void add_questions(struct json_object *list, struct smap *seen, struct js
                 struct json_object *q = json_object_array_get_idx(more, i);
                 const char *variable = json_str(q, "variable", "");
                 size_t at = (size_t) smap_get(seen, variable);
-                if (at)                 /* the later document's; its text must outlive the map */
+                smap_set(seen, variable, (void *) (at ? at : json_object_array_length(list) + 1));     /* the later one's text: the former goes */
+                if (at)
                         json_object_array_put_idx(list, at - 1, json_object_get(q));
                 else
                         json_object_array_add(list, json_object_get(q));
-                smap_set(seen, variable, (void *) (at ? at : json_object_array_length(list)));
         }
 }
 
@@ -181,7 +190,7 @@ struct json_object *compose_questions(const struct compose_doc *docs, size_t n, 
                 if (!late[i])
                         continue;
                 AUTO(json_free) struct json_object *data = data_of(env, list);
-                if (render(NULL, &docs[i], i, data, &text, &len) == 0 && text)
+                if (render(NULL, &docs[i], i, data, &text, &len, NULL) == 0 && text)
                         questions_of(text, len, list, &seen);
         }
         smap_done(&seen);

@@ -1,65 +1,127 @@
-/* gotemplate-internal.h: what parser, executor and functions of templates share. */
+/* gotemplate-internal.h: what lexer, parser, executor and functions of templates share. Included by gotemplate*.c alone.
+ *
+ * The tree lives in the template's arena and is freed with it. Values are JSON trees; what JSON does not tell (int or int64, []string or
+ * []interface {}, times) stands in a tag on the object: see gt_type. */
 #pragma once
 #include "base/vec.h"
 #include "gotemplate.h"
+#include "yaml.h"
 
-/* A value on the way. missing: a key that is not there, which is not the same as null. */
-struct gt_value { struct json_object *o; bool missing; };
-static inline void gt_value_done(struct gt_value *v) {
-        json_object_put(v->o);
-        *v = (struct gt_value) { .missing = true };
-}
+/* ---- tokens (gotemplate_lex.c) ---- */
+enum gt_token_type {
+        GT_T_ERROR, GT_T_EOF, GT_T_TEXT, GT_T_LEFT, GT_T_RIGHT, GT_T_SPACE, GT_T_BOOL, GT_T_CHAR, GT_T_CHAR_CONSTANT, GT_T_ASSIGN, GT_T_DECLARE,
+        GT_T_FIELD, GT_T_IDENTIFIER, GT_T_LPAREN, GT_T_RPAREN, GT_T_NUMBER, GT_T_PIPE, GT_T_RAW_STRING, GT_T_STRING, GT_T_VARIABLE,
+        GT_T_KEYWORD,                   /* those below print as <word> */
+        GT_T_BLOCK, GT_T_BREAK, GT_T_CONTINUE, GT_T_DOT, GT_T_DEFINE, GT_T_ELSE, GT_T_END, GT_T_IF, GT_T_NIL, GT_T_RANGE, GT_T_TEMPLATE, GT_T_WITH,
+};
+struct gt_token { enum gt_token_type type; const char *s; size_t n; int line; };        /* s: in the text, or the error's message */
+struct gt_lexer {
+        const char *text, *p, *end;
+        int line, parens;
+        bool inside, trim, done;        /* between {{ and }}; the text that follows loses its leading blanks; nothing comes any more */
+        char error[160];
+};
+void gt_lex(struct gt_lexer *l, struct gt_token *ret);
 
-/* All n bytes, NULs too, and one behind them. The caller frees. */
-static inline char *gt_copy(const char *p, size_t n) {
-        char *copy = dr_xmalloc(n + 1);
-        memcpy(copy, p, n);
-        copy[n] = '\0';
-        return copy;
-}
+/* ---- tree (gotemplate.c) ---- */
+enum gt_node_kind { GT_DOT, GT_NIL, GT_BOOL, GT_NUMBER, GT_STRING, GT_FIELD, GT_VARIABLE, GT_FUNCTION, GT_CHAIN, GT_PIPE };
+struct gt_function;
+struct gt_pipe;
+struct gt_name { const char *s; struct gt_name *next; };
+struct gt_operand {
+        enum gt_node_kind kind;
+        bool truth;                     /* BOOL */
+        bool is_int, is_float;          /* NUMBER: can be one */
+        size_t at;                      /* offset in the text */
+        const char *text;               /* NUMBER, STRING as written; VARIABLE with its $ */
+        struct json_object *value;      /* of NUMBER and STRING, owned by the template's list of literals */
+        const struct gt_function *function;
+        struct gt_pipe *pipe;           /* PIPE; CHAIN behind ( ) */
+        struct gt_operand *of;          /* CHAIN behind anything else */
+        struct gt_name *fields, *fields_end;    /* FIELD, VARIABLE, CHAIN */
+        struct gt_operand *next;
+};
+struct gt_command { struct gt_operand *args; size_t at; struct gt_command *next; };
+struct gt_pipe {
+        const char *vars[2];
+        unsigned n_vars;
+        bool assigns;                   /* = and not := */
+        size_t at;
+        struct gt_command *commands;
+};
 
+enum gt_action { GT_TEXT, GT_ACTION, GT_IF, GT_WITH, GT_RANGE, GT_BREAK, GT_CONTINUE, GT_TEMPLATE };
+struct gt_node {
+        enum gt_action kind;
+        unsigned line;
+        size_t at;
+        const char *text;               /* TEXT, in the template's copy of the source; TEMPLATE: the name */
+        size_t len;
+        struct gt_pipe *pipe;
+        struct gt_node *body, *otherwise, *next;
+};
+struct gt_define { const char *name; struct gt_node *body; struct gt_define *next; };
+struct gotemplate {
+        char *name, *source;
+        size_t len;
+        struct yarena *arena;
+        VEC(struct json_object *) literals;
+        struct gt_node *root;
+        struct gt_define *defines;
+};
+/* As Go writes them in messages. */
+void gt_write_operand(const struct gt_operand *o, struct sbuf *out);
+void gt_write_command(const struct gt_command *cmd, struct sbuf *out);
+void gt_write_pipe(const struct gt_pipe *p, struct sbuf *out);
+
+/* ---- values (gotemplate_value.c) ---- */
+struct gt_value { struct json_object *o; bool missing; };       /* missing: a key that is not there; o NULL without it: nil */
+enum gt_type { GT_TYPE_NONE, GT_TYPE_BOOL, GT_TYPE_STRING, GT_TYPE_INT, GT_TYPE_INT64, GT_TYPE_FLOAT, GT_TYPE_LIST, GT_TYPE_STRINGS, GT_TYPE_INTS,
+               GT_TYPE_MAP, GT_TYPE_DICT, GT_TYPE_STRING_MAP, GT_TYPE_TIME };
+enum gt_type gt_type(const struct gt_value *v);
+void gt_set_type(struct json_object *o, enum gt_type t);        /* INT64, STRINGS, INTS, DICT (a map made here), STRING_MAP, TIME (int64 nanoseconds) */
+const char *gt_type_name(const struct gt_value *v);             /* "map[string]interface {}" */
+const char *gt_kind_name(const struct gt_value *v);             /* "map" */
+bool gt_truth(const struct gt_value *v);
+bool gt_is_string(const struct gt_value *v);
+const char *gt_text(const struct gt_value *v, size_t *ret_n);   /* of a string; "" for others */
+void gt_print(const struct gt_value *v, unsigned flags, struct sbuf *out);              /* as {{x}} does */
+void gt_quote(const char *s, size_t n, struct sbuf *out);       /* %q of Go */
+void gt_time_format(int64_t ns, const char *layout, struct sbuf *out);                  /* UTC */
+
+/* ---- one run (gotemplate_exec.c) ---- */
+struct gt_run;
+/* A call of a function. Whatever it makes goes into ret by one of gt_give...(), which give the object to the run. */
+struct gt_call {
+        struct gt_run *run;
+        const struct gt_value *a;
+        size_t n;
+        struct gt_value ret;
+        char error[300];
+};
 struct gt_function {
         const char *name;
-        unsigned min_args, max_args;
-        /* args are borrowed; ret is the caller's. */
-        int (*fn)(const struct gt_value *args, size_t n, struct gt_value *ret, struct dr_error *err);
+        /* Parameters: s string, i int, v anything, r anything (nil and missing stay apart), m a map made by dict, M any map, S a list, t a time;
+         * "*" behind the last: any number of it. */
+        const char *params;
+        int (*fn)(struct gt_call *c);
 };
 const struct gt_function *gt_function_get(const char *name, size_t len);        /* NULL: there is none */
 
-bool gt_truth(const struct gt_value *v);
-/* As {{x}} prints it. */
-void gt_print(const struct gt_value *v, unsigned flags, struct sbuf *out);
-/* printf of Go: %s %v %d %q %t %f %x %%, with flags, width and precision. */
-int gt_printf(const struct gt_value *args, size_t n, struct sbuf *out, struct dr_error *err);
+int gt_fail(struct gt_call *c, const char *fmt, ...) DR_PRINTF(2, 3);           /* -EINVAL */
+int gt_give(struct gt_call *c, struct json_object *o);          /* takes o over */
+int gt_give_value(struct gt_call *c, const struct gt_value *v); /* one of the arguments */
+int gt_give_text(struct gt_call *c, const char *s, size_t n);
+int gt_give_sbuf(struct gt_call *c, const struct sbuf *b);      /* an error when it ran over */
+int gt_give_int(struct gt_call *c, int64_t i, enum gt_type t);
+int gt_give_bool(struct gt_call *c, bool b);
+/* n bytes or elements were worked on: an error when the run has done too much. */
+int gt_spend(struct gt_call *c, size_t n);
+/* A value to be made part of another, for the caller: a copy, so that nothing gets inside itself; an error when it is too deep or large. */
+int gt_hold(struct gt_call *c, const struct gt_value *v, struct json_object **ret);
+void gt_keep(struct gt_call *c, struct json_object *o);         /* o, taken out of a map, lives until the action is done */
 
-enum gt_operand_kind { GT_LITERAL, GT_DOT, GT_VARIABLE, GT_CALL, GT_PIPE };
-struct gt_pipe;
-struct gt_operand {
-        enum gt_operand_kind kind;
-        struct json_object *literal;
-        char *name;                     /* of the variable, with its $ */
-        const struct gt_function *function;
-        struct gt_pipe *pipe;           /* in parentheses */
-        VEC(char *) fields;             /* .A.B behind it */
-};
-struct gt_command { VEC(struct gt_operand) operands; };
-struct gt_pipe {
-        char *vars[2];                  /* assigned; range may have two */
-        size_t n_vars;
-        bool declares;                  /* := and not = */
-        int line;
-        VEC(struct gt_command) commands;
-};
-
-enum gt_node_kind { GT_TEXT, GT_ACTION, GT_IF, GT_WITH, GT_RANGE, GT_BREAK, GT_CONTINUE };
-struct gt_node;
-struct gt_list { struct gt_node **v; size_t n, cap; };
-struct gt_node {
-        enum gt_node_kind kind;
-        char *text;
-        size_t len;
-        struct gt_pipe *pipe;
-        struct gt_list body, otherwise;
-};
-
-struct gotemplate { char *name; struct gt_list list; };
+int gt_printf(struct gt_call *c, struct sbuf *out);             /* gotemplate_printf.c: format and arguments are c's */
+int64_t gt_to_int(const struct gt_value *v);                    /* sprig's: text by what it says, else 0 */
+double gt_to_float(const struct gt_value *v);
+extern const struct gt_function gt_text_functions[], gt_more_functions[];       /* end with a row without name */

@@ -1,479 +1,741 @@
-/* gotemplate.c: text into a tree. */
+/* gotemplate.c: tokens into a tree, as Go's text/template/parse/parse.go does, with its messages. The first error sticks: after it only end-of-text
+ * tokens come, so that every loop ends. */
 #include "gotemplate-internal.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "base/parse.h"
+#include "utf8.h"
+
+enum { NODES_MAX = 500000, DEFINES_MAX = 1000, BACK_MAX = 3 };
 
 struct parser {
-        const char *p, *end;            /* of the text */
-        const char *a, *a_end;          /* inside the action being read */
-        const char *name;
-        int line, depth;
-        unsigned loops;                 /* of range around here */
-        bool trim;                      /* the text that follows loses its leading blanks */
-        bool comment;                   /* the action was one */
+        struct gotemplate *t;
+        struct gt_lexer lexer;
+        struct gt_token back[BACK_MAX];         /* tokens given back; the last one comes first */
+        unsigned n_back;
+        int line, action_line;          /* of the last token taken; of the {{ of this action */
+        unsigned depth, loops, defines;
+        size_t nodes;
+        VEC(const char *) vars;
+        int r;
         struct dr_error *err;
 };
 
-static int bad(struct parser *x, enum dr_code code, const char *fmt, ...) DR_PRINTF(3, 4);
-static int bad(struct parser *x, enum dr_code code, const char *fmt, ...) {
-        char text[256];
+static void bad(struct parser *x, const char *fmt, ...) DR_PRINTF(2, 3);
+static void bad(struct parser *x, const char *fmt, ...) {
+        char text[400];
         va_list ap;
+        if (x->r < 0)
+                return;
         va_start(ap, fmt);
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
-        return dr_fail(x->err, code, NULL, "%.100s:%d: %s", x->name, x->line, text);
+        x->r = dr_fail(x->err, DR_E_INVALID_FORMAT, NULL, "%.100s:%d: %s", x->t->name, x->line, text);
 }
 
-/* ---- freeing ---- */
-static void pipe_free(struct gt_pipe *p);
-static void operand_done(struct gt_operand *o) {
-        json_object_put(o->literal);
-        free(o->name);
-        pipe_free(o->pipe);
-        for (size_t i = 0; i < o->fields.n; i++)
-                free(o->fields.v[i]);
-        vec_done(&o->fields);
+static void *node(struct parser *x, size_t n) {
+        if (++x->nodes > NODES_MAX)
+                bad(x, "the template has more than %d parts", NODES_MAX);
+        return yarena_alloc(x->t->arena, n);
 }
-static void pipe_free(struct gt_pipe *p) {
-        if (!p)
+
+static const char *copy(struct parser *x, const char *s, size_t n) {
+        char *p = yarena_alloc(x->t->arena, n + 1);
+        memcpy(p, s, n);
+        return p;
+}
+
+/* ---- tokens ---- */
+static struct gt_token next(struct parser *x) {
+        struct gt_token t = { GT_T_EOF, x->lexer.end, 0, x->line };
+        if (x->r < 0)
+                return t;
+        if (x->n_back)
+                t = x->back[--x->n_back];
+        else
+                gt_lex(&x->lexer, &t);
+        x->line = t.line;
+        return t;
+}
+static void give_back(struct parser *x, struct gt_token t) {
+        if (x->r == 0)
+                x->back[x->n_back++] = t;
+}
+static struct gt_token peek(struct parser *x) {
+        struct gt_token t = next(x);
+        give_back(x, t);
+        return t;
+}
+static struct gt_token next_solid(struct parser *x) {
+        struct gt_token t;
+        do
+                t = next(x);
+        while (t.type == GT_T_SPACE);
+        return t;
+}
+static struct gt_token peek_solid(struct parser *x) {
+        struct gt_token t = next_solid(x);
+        give_back(x, t);
+        return t;
+}
+static size_t offset(const struct parser *x, struct gt_token t) { return t.type == GT_T_ERROR ? x->t->len : (size_t) (t.s - x->t->source); }
+
+/* As Go prints tokens in messages. */
+static void describe(struct gt_token t, char *buf, size_t n) {
+        if (t.type == GT_T_EOF) {
+                snprintf(buf, n, "EOF");
+        } else if (t.type > GT_T_KEYWORD) {
+                snprintf(buf, n, "<%.*s>", (int) t.n, t.s);
+        } else {
+                auto_sbuf struct sbuf b = SBUF(200);
+                size_t cut = 0;
+                for (unsigned k = 0; k < 10 && cut < t.n; k++)
+                        cut += MAX(utf8_sequence((const unsigned char *) t.s + cut, t.n - cut), (size_t) 1);
+                gt_quote(t.s, t.n > 10 ? cut : t.n, &b);
+                snprintf(buf, n, "%s%s", sbuf_str(&b), t.n > 10 ? "..." : "");
+        }
+}
+
+static void unexpected(struct parser *x, struct gt_token t, const char *context) {
+        char what[240];
+        if (t.type == GT_T_ERROR && x->action_line && x->action_line != t.line)
+                bad(x, "%.*s%s started at line %d", (int) t.n, t.s, str_eq(t.s, "unclosed action") ? "" : " in action", x->action_line);
+        else if (t.type == GT_T_ERROR)
+                bad(x, "%.*s", (int) t.n, t.s);
+        describe(t, what, sizeof what);
+        bad(x, "unexpected %s in %s", what, context);
+}
+
+static struct gt_token expect(struct parser *x, enum gt_token_type type, const char *context) {
+        struct gt_token t = next_solid(x);
+        if (t.type != type)
+                unexpected(x, t, context);
+        return t;
+}
+
+/* ---- literals ---- */
+static void put_rune(struct sbuf *b, unsigned c) {
+        if (c < 0x80) {
+                sbuf_putc(b, (char) c);
+        } else if (c < 0x800) {
+                sbuf_putc(b, (char) (0xc0 | c >> 6));
+                sbuf_putc(b, (char) (0x80 | (c & 0x3f)));
+        } else if (c < 0x10000) {
+                sbuf_putc(b, (char) (0xe0 | c >> 12));
+                sbuf_putc(b, (char) (0x80 | (c >> 6 & 0x3f)));
+                sbuf_putc(b, (char) (0x80 | (c & 0x3f)));
+        } else {
+                sbuf_putc(b, (char) (0xf0 | c >> 18));
+                sbuf_putc(b, (char) (0x80 | (c >> 12 & 0x3f)));
+                sbuf_putc(b, (char) (0x80 | (c >> 6 & 0x3f)));
+                sbuf_putc(b, (char) (0x80 | (c & 0x3f)));
+        }
+}
+
+static int hex(char c) { return isdigit((unsigned char) c) ? c - '0' : isxdigit((unsigned char) c) ? tolower((unsigned char) c) - 'a' + 10 : 99; }
+
+/* One escape behind the backslash at *p. False: it is none. */
+static bool escape(const char **p, const char *end, char quote, struct sbuf *b) {
+        static const char from[] = "abfnrtv\\", to[] = "\a\b\f\n\r\t\v\\";
+        char c = *(*p)++;
+        const char *at = c ? strchr(from, c) : NULL;
+        int digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0, base = digits ? 16 : 8;
+        if (at) {
+                sbuf_putc(b, to[at - from]);
+                return true;
+        }
+        if (c == quote) {
+                sbuf_putc(b, c);
+                return true;
+        }
+        if (c >= '0' && c <= '7') {
+                digits = 3;
+                (*p)--;
+        }
+        if (!digits || end - *p < digits)
+                return false;
+        unsigned v = 0;
+        for (int i = 0; i < digits; i++) {
+                int d = hex(*(*p)++);
+                if (d >= base)
+                        return false;
+                v = v * (unsigned) base + (unsigned) d;
+        }
+        if (digits <= 3) {
+                sbuf_putc(b, (char) v);
+                return v <= 0xff;
+        }
+        if (v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
+                return false;
+        put_rune(b, v);
+        return true;
+}
+
+static bool unquote(struct gt_token t, struct sbuf *b) {
+        const char *p = t.s + 1, *end = t.s + t.n - 1;
+        while (p < end) {
+                char c = *p++;
+                if (*t.s == '`') {
+                        if (c != '\r')
+                                sbuf_putc(b, c);
+                } else if (c != '\\') {
+                        sbuf_putc(b, c);
+                } else if (p >= end || !escape(&p, end, *t.s, b)) {
+                        return false;
+                }
+        }
+        return sbuf_ok(b);
+}
+
+static struct json_object *literal(struct parser *x, struct json_object *o) {
+        vec_push(&x->t->literals, o);
+        return o;
+}
+
+static void string_literal(struct parser *x, struct gt_token t, struct gt_operand *o) {
+        auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_BYTES_MAX);
+        o->kind = GT_STRING;
+        o->text = copy(x, t.s, t.n);
+        if (!unquote(t, &b))
+                bad(x, "invalid syntax");
+        o->value = literal(x, json_object_new_string_len(sbuf_str(&b), (int) b.len));
+}
+
+/* 12, 0x1f, 0b11, 0o17, 017, 1_000 in Go's form, without the sign. */
+static bool whole(const char *s, uint64_t *ret) {
+        int base = 10;
+        uint64_t v = 0;
+        if (*s == '0' && s[1] && strchr("xXbBoO_01234567", s[1])) {
+                char c = (char) tolower((unsigned char) s[1]);
+                base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
+                s += isdigit((unsigned char) c) || c == '_' ? 1 : 2;
+        }
+        if (!*s)
+                return false;
+        for (; *s; s++) {
+                if (*s == '_')
+                        continue;
+                int d = hex(*s);
+                if (d >= base || __builtin_mul_overflow(v, (uint64_t) base, &v) || __builtin_add_overflow(v, (uint64_t) d, &v))
+                        return false;
+        }
+        *ret = v;
+        return true;
+}
+
+static void number_literal(struct parser *x, struct gt_token t, struct gt_operand *o) {
+        char plain[80];
+        size_t n = 0;
+        uint64_t u;
+        double d;
+        o->kind = GT_NUMBER;
+        o->text = copy(x, t.s, t.n);
+        bool negative = *o->text == '-', signed_ = negative || *o->text == '+';
+        for (const char *p = o->text; *p && n < sizeof plain - 1; p++)
+                if (*p != '_' && *p != '+')
+                        plain[n++] = *p;
+        plain[n] = '\0';
+        if (whole(o->text + signed_, &u)) {
+                o->is_int = o->is_float = true;
+                if (u > (uint64_t) INT64_MAX + negative)
+                        bad(x, "%.60s overflows int", o->text);
+                o->value = literal(x, json_object_new_int64(negative ? (int64_t) -u : (int64_t) u));
+        } else if (t.n < sizeof plain && strpbrk(plain, ".eEpP") && parse_double(plain, &d) == 0 && isfinite(d)) {
+                o->is_float = true;
+                o->value = literal(x, json_object_new_double(d));
+        } else {
+                bad(x, "illegal number syntax: \"%.60s\"", o->text);
+        }
+}
+
+static void char_literal(struct parser *x, struct gt_token t, struct gt_operand *o) {
+        auto_sbuf struct sbuf b = SBUF(16);
+        o->kind = GT_NUMBER;
+        o->text = copy(x, t.s, t.n);
+        o->is_int = o->is_float = true;
+        size_t n = unquote(t, &b) && b.len ? utf8_sequence((const unsigned char *) sbuf_str(&b), b.len) : 0;
+        unsigned c = b.len ? (unsigned char) b.data[0] : 0;
+        if (b.len != 1 && (!n || n != b.len))
+                bad(x, "malformed character constant: %.60s", o->text);
+        if (n > 1) {
+                c &= 0x7fU >> n;
+                for (size_t i = 1; i < n; i++)
+                        c = c << 6 | ((unsigned char) b.data[i] & 0x3f);
+        }
+        o->value = literal(x, json_object_new_int64(c));
+}
+
+/* ---- operands ---- */
+static struct gt_pipe *pipeline(struct parser *x, const char *context, enum gt_token_type end);
+
+static void add_field(struct parser *x, struct gt_operand *o, struct gt_token t) {
+        struct gt_name *name = node(x, sizeof *name);
+        name->s = copy(x, t.s + 1, t.n - 1);
+        if (o->fields_end)
+                o->fields_end->next = name;
+        else
+                o->fields = name;
+        o->fields_end = name;
+}
+
+static void function(struct parser *x, struct gt_token t, struct gt_operand *o) {
+        o->kind = GT_FUNCTION;
+        o->function = gt_function_get(t.s, t.n);
+        if (!o->function && x->r == 0) {
+                bad(x, "function \"%.*s\" not defined", (int) MIN(t.n, (size_t) 200), t.s);
+                if (x->err)
+                        x->err->code = DR_E_INVALID_REFERENCE;
+        }
+}
+
+static void variable(struct parser *x, struct gt_token t, struct gt_operand *o) {
+        o->kind = GT_VARIABLE;
+        o->text = copy(x, t.s, t.n);
+        for (size_t i = 0; i < x->vars.n; i++)
+                if (str_eq(x->vars.v[i], o->text))
+                        return;
+        bad(x, "undefined variable \"%.100s\"", o->text);
+}
+
+/* NULL: what comes is none; it is given back. */
+static struct gt_operand *term(struct parser *x) {
+        struct gt_token t = next_solid(x);
+        struct gt_operand *o = node(x, sizeof *o);
+        o->at = offset(x, t);
+        switch (t.type) {
+        case GT_T_IDENTIFIER:           function(x, t, o); break;
+        case GT_T_DOT:                  o->kind = GT_DOT; break;
+        case GT_T_NIL:                  o->kind = GT_NIL; break;
+        case GT_T_VARIABLE:             variable(x, t, o); break;
+        case GT_T_FIELD:
+                o->kind = GT_FIELD;
+                add_field(x, o, t);
+                break;
+        case GT_T_BOOL:
+                o->kind = GT_BOOL;
+                o->truth = t.n == 4;
+                break;
+        case GT_T_CHAR_CONSTANT:        char_literal(x, t, o); break;
+        case GT_T_NUMBER:               number_literal(x, t, o); break;
+        case GT_T_STRING:
+        case GT_T_RAW_STRING:           string_literal(x, t, o); break;
+        case GT_T_LPAREN:
+                o->kind = GT_PIPE;
+                if (++x->depth > GOTEMPLATE_DEPTH_MAX)
+                        bad(x, "more than %d levels", GOTEMPLATE_DEPTH_MAX);
+                o->pipe = pipeline(x, "parenthesized pipeline", GT_T_RPAREN);
+                o->at = o->pipe->at;
+                x->depth--;
+                break;
+        default:
+                give_back(x, t);
+                return NULL;
+        }
+        return o;
+}
+
+static struct gt_operand *operand(struct parser *x) {
+        struct gt_operand *o = term(x);
+        struct gt_token t = peek(x);
+        if (!o || t.type != GT_T_FIELD)
+                return o;
+        if (o->kind == GT_BOOL || o->kind == GT_STRING || o->kind == GT_NUMBER || o->kind == GT_NIL || o->kind == GT_DOT) {
+                auto_sbuf struct sbuf b = SBUF(200);
+                gt_write_operand(o, &b);
+                bad(x, "unexpected . after term %s", sbuf_str(&b));
+                return o;
+        }
+        if (o->kind == GT_PIPE || o->kind == GT_FUNCTION) {
+                struct gt_operand *chain = node(x, sizeof *chain);
+                chain->kind = GT_CHAIN;
+                chain->of = o;
+                o = chain;
+        }
+        o->at = offset(x, t);           /* where Go places fields of fields, too */
+        for (; t.type == GT_T_FIELD && x->r == 0; t = peek(x))
+                add_field(x, o, next(x));
+        return o;
+}
+
+static struct gt_command *command(struct parser *x) {
+        struct gt_command *cmd = node(x, sizeof *cmd);
+        struct gt_operand **end = &cmd->args;
+        cmd->at = offset(x, peek_solid(x));
+        for (;;) {
+                struct gt_operand *o = operand(x);
+                if (o) {
+                        *end = o;
+                        end = &o->next;
+                }
+                struct gt_token t = next(x);
+                if (t.type == GT_T_SPACE)
+                        continue;
+                if (t.type == GT_T_RIGHT || t.type == GT_T_RPAREN)
+                        give_back(x, t);
+                else if (t.type != GT_T_PIPE)
+                        unexpected(x, t, "operand");
+                break;
+        }
+        if (!cmd->args)
+                bad(x, "empty command");
+        return cmd;
+}
+
+static void declare(struct parser *x, struct gt_pipe *p, struct gt_token v) {
+        const char *name = copy(x, v.s, v.n);
+        p->vars[p->n_vars++] = name;
+        if (x->vars.n >= GOTEMPLATE_VARIABLES_MAX)
+                bad(x, "more than %d variables", GOTEMPLATE_VARIABLES_MAX);
+        else
+                vec_push(&x->vars, name);
+}
+
+/* $a := or $a = or, for range, $a, $b := in front of a pipeline. */
+static void declarations(struct parser *x, const char *context, struct gt_pipe *p) {
+        for (;;) {
+                struct gt_token v = peek_solid(x);
+                if (v.type != GT_T_VARIABLE)
+                        return;
+                next(x);
+                struct gt_token after = peek(x), t = peek_solid(x);     /* peeking eats blanks */
+                if (t.type == GT_T_ASSIGN || t.type == GT_T_DECLARE) {
+                        p->assigns = t.type == GT_T_ASSIGN;
+                        next_solid(x);
+                        declare(x, p, v);
+                        return;
+                }
+                if (t.type != GT_T_CHAR || *t.s != ',') {
+                        if (after.type == GT_T_SPACE)
+                                give_back(x, after);
+                        give_back(x, v);
+                        return;
+                }
+                next_solid(x);
+                declare(x, p, v);
+                if (!str_eq(context, "range") || p->n_vars > 1) {
+                        bad(x, "too many declarations in %s", context);
+                        return;
+                }
+                t = peek_solid(x);
+                if (t.type != GT_T_VARIABLE && t.type != GT_T_RIGHT && t.type != GT_T_RPAREN) {
+                        bad(x, "range can only initialize variables");
+                        return;
+                }
+        }
+}
+
+static void check_pipeline(struct parser *x, const char *context, const struct gt_pipe *p) {
+        if (!p->commands) {
+                bad(x, "missing value for %s", context);
                 return;
-        for (size_t i = 0; i < p->commands.n; i++) {
-                for (size_t k = 0; k < p->commands.v[i].operands.n; k++)
-                        operand_done(&p->commands.v[i].operands.v[k]);
-                vec_done(&p->commands.v[i].operands);
         }
-        vec_done(&p->commands);
-        free(p->vars[0]);
-        free(p->vars[1]);
-        free(p);
-}
-static void list_done(struct gt_list *l) {
-        for (size_t i = 0; i < l->n; i++) {
-                struct gt_node *n = l->v[i];
-                free(n->text);
-                pipe_free(n->pipe);
-                list_done(&n->body);
-                list_done(&n->otherwise);
-                free(n);
+        int stage = 2;
+        for (const struct gt_command *cmd = p->commands->next; cmd; cmd = cmd->next, stage++) {
+                enum gt_node_kind k = cmd->args ? cmd->args->kind : GT_NIL;
+                if (k == GT_BOOL || k == GT_DOT || k == GT_NIL || k == GT_NUMBER || k == GT_STRING)
+                        bad(x, "non executable command in pipeline stage %d", stage);
         }
-        vec_done(l);
 }
+
+static struct gt_pipe *pipeline(struct parser *x, const char *context, enum gt_token_type end) {
+        struct gt_pipe *p = node(x, sizeof *p);
+        struct gt_command **last = &p->commands;
+        p->at = offset(x, peek_solid(x));
+        declarations(x, context, p);
+        while (x->r == 0) {
+                struct gt_token t = next_solid(x);
+                if (t.type == end) {
+                        check_pipeline(x, context, p);
+                        break;
+                }
+                switch (t.type) {
+                case GT_T_BOOL: case GT_T_CHAR_CONSTANT: case GT_T_DOT: case GT_T_FIELD: case GT_T_IDENTIFIER: case GT_T_NUMBER: case GT_T_NIL:
+                case GT_T_RAW_STRING: case GT_T_STRING: case GT_T_VARIABLE: case GT_T_LPAREN:
+                        give_back(x, t);
+                        *last = command(x);
+                        last = &(*last)->next;
+                        break;
+                default:
+                        unexpected(x, t, context);
+                }
+        }
+        return p;
+}
+
+/* ---- actions ---- */
+enum stop { STOP_NONE, STOP_EOF, STOP_END, STOP_ELSE };
+static enum stop list(struct parser *x, struct gt_node **ret);
+
+/* if, with, range: from behind the word to behind {{end}}. */
+static struct gt_node *controlled(struct parser *x, enum gt_action kind, const char *context) {
+        struct gt_node *n = node(x, sizeof *n);
+        size_t vars = x->vars.n;
+        int line = x->line;
+        n->kind = kind;
+        if (++x->depth > GOTEMPLATE_DEPTH_MAX)
+                bad(x, "more than %d levels", GOTEMPLATE_DEPTH_MAX);
+        n->pipe = pipeline(x, context, GT_T_RIGHT);
+        n->at = n->pipe->at;
+        x->loops += kind == GT_RANGE;
+        enum stop stop = list(x, &n->body);
+        x->loops -= kind == GT_RANGE;
+        if (stop == STOP_ELSE) {
+                struct gt_token t = peek_solid(x);
+                if ((t.type == GT_T_IF && kind == GT_IF) || (t.type == GT_T_WITH && kind == GT_WITH)) {
+                        next_solid(x);          /* one {{end}} serves both */
+                        n->otherwise = controlled(x, kind, context);
+                        goto done;
+                }
+                expect(x, GT_T_RIGHT, "else");
+                stop = list(x, &n->otherwise);
+                if (stop == STOP_ELSE)
+                        bad(x, "expected end; found {{else}}");
+        }
+        if (stop == STOP_EOF)
+                bad(x, "unexpected EOF: {{%s}} of line %d has no {{end}}", context, line);
+done:
+        x->vars.n = vars;
+        x->depth--;
+        return n;
+}
+
+static struct gt_node *jump(struct parser *x, enum gt_action kind, const char *context) {
+        struct gt_node *n = node(x, sizeof *n);
+        n->kind = kind;
+        expect(x, GT_T_RIGHT, context);
+        if (!x->loops)
+                bad(x, "%s outside {{range}}", context);
+        return n;
+}
+
+static const char *template_name(struct parser *x, const char *context) {
+        struct gt_token t = next_solid(x);
+        struct gt_operand o = { 0 };
+        if (t.type != GT_T_STRING && t.type != GT_T_RAW_STRING) {
+                unexpected(x, t, context);
+                return "";
+        }
+        string_literal(x, t, &o);
+        const char *name = json_object_get_string(o.value);
+        return copy(x, name, strlen(name));
+}
+
+static struct gt_node *call_template(struct parser *x, size_t at) {
+        struct gt_node *n = node(x, sizeof *n);
+        n->kind = GT_TEMPLATE;
+        n->at = at;
+        n->text = template_name(x, "template clause");
+        struct gt_token t = next_solid(x);
+        if (t.type != GT_T_RIGHT) {
+                give_back(x, t);
+                n->pipe = pipeline(x, "template clause", GT_T_RIGHT);
+        }
+        return n;
+}
+
+/* The body of define and block, with variables of its own. */
+static void define(struct parser *x, const char *name, const char *context, bool again) {
+        struct gt_define *d = node(x, sizeof *d);
+        VEC(const char *) outer = { x->vars.v, x->vars.n, x->vars.cap };
+        unsigned loops = x->loops;
+        x->vars.v = NULL;
+        x->vars.n = x->vars.cap = 0;
+        x->loops = 0;
+        vec_push(&x->vars, "$");
+        d->name = name;
+        enum stop stop = list(x, &d->body);
+        if (stop != STOP_END)
+                bad(x, stop == STOP_EOF ? "unexpected EOF in %s" : "unexpected {{else}} in %s", context);
+        vec_done(&x->vars);
+        x->vars.v = outer.v;
+        x->vars.n = outer.n;
+        x->vars.cap = outer.cap;
+        x->loops = loops;
+        for (const struct gt_define *old = x->t->defines; old && !again; old = old->next)
+                if (str_eq(old->name, name) && old->body && d->body)
+                        bad(x, "template: multiple definition of template \"%.100s\"", name);
+        if (++x->defines > DEFINES_MAX)
+                bad(x, "more than %d templates are defined", DEFINES_MAX);
+        d->next = x->t->defines;
+        x->t->defines = d;
+}
+
+static void definition(struct parser *x) {
+        const char *name = template_name(x, "define clause");
+        expect(x, GT_T_RIGHT, "define clause");
+        x->depth++;
+        define(x, name, "define clause", false);
+        x->depth--;
+}
+
+static struct gt_node *block(struct parser *x, size_t at) {
+        struct gt_node *n = node(x, sizeof *n);
+        n->kind = GT_TEMPLATE;
+        n->at = at;
+        n->text = template_name(x, "block clause");
+        n->pipe = pipeline(x, "block clause", GT_T_RIGHT);
+        if (++x->depth > GOTEMPLATE_DEPTH_MAX)
+                bad(x, "more than %d levels", GOTEMPLATE_DEPTH_MAX);
+        define(x, n->text, "block clause", true);
+        x->depth--;
+        return n;
+}
+
+/* Behind {{. A node, or NULL for what stops a list or gives nothing. */
+static struct gt_node *action(struct parser *x, size_t at, enum stop *ret) {
+        struct gt_token t = next_solid(x);
+        struct gt_node *n;
+        switch (t.type) {
+        case GT_T_IF:           return controlled(x, GT_IF, "if");
+        case GT_T_WITH:         return controlled(x, GT_WITH, "with");
+        case GT_T_RANGE:        return controlled(x, GT_RANGE, "range");
+        case GT_T_BREAK:        return jump(x, GT_BREAK, "{{break}}");
+        case GT_T_CONTINUE:     return jump(x, GT_CONTINUE, "{{continue}}");
+        case GT_T_TEMPLATE:     return call_template(x, at);
+        case GT_T_BLOCK:        return block(x, at);
+        case GT_T_END:
+                expect(x, GT_T_RIGHT, "end");
+                *ret = STOP_END;
+                return NULL;
+        case GT_T_ELSE: {
+                struct gt_token after = peek_solid(x);
+                if (after.type != GT_T_IF && after.type != GT_T_WITH && after.type != GT_T_RIGHT)
+                        unexpected(x, after, "else");
+                *ret = STOP_ELSE;
+                return NULL;
+        }
+        case GT_T_DEFINE:
+                if (x->depth)           /* at the top only */
+                        break;
+                definition(x);
+                return NULL;
+        default:
+                break;
+        }
+        give_back(x, t);
+        n = node(x, sizeof *n);
+        n->kind = GT_ACTION;
+        n->pipe = pipeline(x, "command", GT_T_RIGHT);
+        n->at = n->pipe->at;
+        return n;
+}
+
+static enum stop list(struct parser *x, struct gt_node **ret) {
+        struct gt_node **last = ret;
+        while (x->r == 0) {
+                struct gt_token t = next(x);
+                enum stop stop = STOP_NONE;
+                struct gt_node *n = NULL;
+                if (t.type == GT_T_EOF)
+                        return STOP_EOF;
+                if (t.type == GT_T_TEXT) {
+                        n = node(x, sizeof *n);
+                        n->kind = GT_TEXT;
+                        n->at = offset(x, t);
+                        n->text = t.s;
+                        n->len = t.n;
+                } else if (t.type == GT_T_LEFT) {
+                        x->action_line = t.line;
+                        n = action(x, offset(x, t), &stop);
+                        x->action_line = 0;
+                } else {
+                        unexpected(x, t, "input");
+                }
+                if (stop)
+                        return stop;
+                if (n) {
+                        n->line = (unsigned) t.line;
+                        *last = n;
+                        last = &n->next;
+                }
+        }
+        return STOP_NONE;
+}
+
+int gotemplate_parse(const char *text, size_t n, const char *name, struct gotemplate **ret, struct dr_error *err) {
+        if (n > GOTEMPLATE_BYTES_MAX)
+                return dr_fail(err, DR_E_TOO_LARGE, NULL, "%.100s: the template is longer than %d bytes", name, GOTEMPLATE_BYTES_MAX);
+        struct gotemplate *t = dr_xnew(struct gotemplate);
+        t->name = dr_xstrdup(name);
+        t->source = dr_xmalloc(n + 1);
+        memcpy(t->source, text, n);
+        t->source[n] = '\0';
+        t->len = n;
+        t->arena = yarena_new(SIZE_MAX / 2);
+        struct parser x = { .t = t, .line = 1, .err = err, .lexer = { .text = t->source, .p = t->source, .end = t->source + n, .line = 1 } };
+        vec_push(&x.vars, "$");
+        enum stop stop = list(&x, &t->root);
+        if (stop == STOP_END || stop == STOP_ELSE)
+                bad(&x, "unexpected {{%s}}", stop == STOP_END ? "end" : "else");
+        vec_done(&x.vars);
+        if (x.r < 0) {
+                gotemplate_free(t);
+                return x.r;
+        }
+        *ret = t;
+        return 0;
+}
+
 struct gotemplate *gotemplate_free(struct gotemplate *t) {
         if (!t)
                 return NULL;
-        list_done(&t->list);
+        for (size_t i = 0; i < t->literals.n; i++)
+                json_object_put(t->literals.v[i]);
+        vec_done(&t->literals);
+        yarena_free(t->arena);
+        free(t->source);
         free(t->name);
         free(t);
         return NULL;
 }
 
-/* ---- inside an action ---- */
-static void blanks(struct parser *x) {
-        while (x->a < x->a_end && isspace((unsigned char) *x->a)) {
-                x->line += *x->a == '\n';
-                x->a++;
+/* ---- as Go writes it ---- */
+static void write_fields(const struct gt_name *n, struct sbuf *out) {
+        for (; n; n = n->next)
+                sbuf_printf(out, ".%s", n->s);
+}
+
+void gt_write_operand(const struct gt_operand *o, struct sbuf *out) {
+        switch (o->kind) {
+        case GT_DOT:            sbuf_putc(out, '.'); break;
+        case GT_NIL:            sbuf_puts(out, "nil"); break;
+        case GT_BOOL:           sbuf_puts(out, o->truth ? "true" : "false"); break;
+        case GT_NUMBER:
+        case GT_STRING:
+        case GT_VARIABLE:       sbuf_puts(out, o->text); break;
+        case GT_FUNCTION:       sbuf_puts(out, o->function ? o->function->name : "?"); break;
+        case GT_PIPE:           gt_write_pipe(o->pipe, out); break;
+        case GT_CHAIN:
+                if (o->of->kind == GT_PIPE)
+                        sbuf_putc(out, '(');
+                gt_write_operand(o->of, out);
+                if (o->of->kind == GT_PIPE)
+                        sbuf_putc(out, ')');
+                break;
+        case GT_FIELD:          break;
         }
-}
-static bool is_word(char c) { return isalnum((unsigned char) c) || c == '_' || (unsigned char) c >= 0x80; }
-static size_t word_len(const struct parser *x, const char *p) {
-        size_t n = 0;
-        while (p + n < x->a_end && is_word(p[n]))
-                n++;
-        return n;
-}
-static bool take_char(struct parser *x, char c) {
-        blanks(x);
-        if (x->a >= x->a_end || *x->a != c)
-                return false;
-        x->a++;
-        return true;
-}
-/* The word, and nothing that would make it longer. */
-static bool take_word(struct parser *x, const char *word) {
-        blanks(x);
-        size_t n = strlen(word);
-        if (word_len(x, x->a) != n || memcmp(x->a, word, n) != 0)
-                return false;
-        x->a += n;
-        return true;
+        write_fields(o->fields, out);
 }
 
-static int hex(char c) { return isdigit((unsigned char) c) ? c - '0' : tolower((unsigned char) c) - 'a' + 10; }
-
-static int quoted(struct parser *x, struct json_object **ret) {
-        auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_BYTES_MAX);
-        char quote = *x->a++;
-        for (;;) {
-                if (x->a >= x->a_end || (quote == '"' && *x->a == '\n'))
-                        return bad(x, DR_E_INVALID_FORMAT, "a quoted string has no end");
-                char c = *x->a++;
-                if (c == quote)
-                        break;
-                x->line += c == '\n';
-                if (c != '\\' || quote == '`') {
-                        sbuf_putc(&b, c);
-                        continue;
-                }
-                static const char from[] = "abfnrtv\\\"'", to[] = "\a\b\f\n\r\t\v\\\"'";
-                const char *at = x->a < x->a_end ? strchr(from, *x->a) : NULL;
-                if (x->a < x->a_end && at && *at) {
-                        sbuf_putc(&b, to[at - from]);
-                        x->a++;
-                } else if (x->a + 2 < x->a_end && *x->a == 'x' && isxdigit((unsigned char) x->a[1]) && isxdigit((unsigned char) x->a[2])) {
-                        sbuf_putc(&b, (char) (hex(x->a[1]) << 4 | hex(x->a[2])));
-                        x->a += 3;
-                } else {
-                        return bad(x, DR_E_INVALID_FORMAT, "an escape in a quoted string is not known");
-                }
-        }
-        *ret = json_object_new_string_len(sbuf_str(&b), (int) b.len);
-        return 0;
-}
-
-static int number(struct parser *x, struct json_object **ret) {
-        size_t n = 0;
-        bool point = false;
-        if (x->a < x->a_end && (*x->a == '-' || *x->a == '+'))
-                n++;
-        while (x->a + n < x->a_end && (is_word(x->a[n]) || x->a[n] == '.')) {
-                point |= x->a[n] == '.';
-                n++;
-        }
-        char text[64];
-        if (n >= sizeof text)
-                return bad(x, DR_E_INVALID_FORMAT, "a number is too long");
-        memcpy(text, x->a, n);
-        text[n] = 0;
-        double d;
-        int64_t i;
-        if (point ? parse_double(text, &d) == 0 : parse_i64(text, &i) == 0)
-                *ret = point ? json_object_new_double(d) : json_object_new_int64(i);
-        if (!*ret)
-                return bad(x, DR_E_INVALID_FORMAT, "\"%s\" is no number", text);
-        x->a += n;
-        return 0;
-}
-
-static int pipeline(struct parser *x, bool range, struct gt_pipe **ret);
-
-static int fields(struct parser *x, struct gt_operand *o) {
-        while (x->a < x->a_end && *x->a == '.') {
-                size_t n = word_len(x, x->a + 1);
-                if (!n)
-                        return bad(x, DR_E_INVALID_FORMAT, "a name belongs behind \".\"");
-                vec_push(&o->fields, dr_xstrndup(x->a + 1, n));
-                x->a += n + 1;
-        }
-        return 0;
-}
-
-/* true, false, nil or a function. */
-static int named(struct parser *x, struct gt_operand *o) {
-        size_t n = word_len(x, x->a);
-        static const char *const constants[] = { "true", "false", "nil" };
-        for (size_t i = 0; i < ARRAY_LEN(constants); i++)
-                if (n == strlen(constants[i]) && memcmp(x->a, constants[i], n) == 0) {
-                        o->kind = GT_LITERAL;
-                        o->literal = i < 2 ? json_object_new_boolean(i == 0) : NULL;
-                        x->a += n;
-                        return 0;
-                }
-        o->kind = GT_CALL;
-        o->function = gt_function_get(x->a, n);
-        if (!o->function)
-                return bad(x, DR_E_INVALID_REFERENCE, "function \"%.*s\" is not defined", (int) MIN(n, (size_t) 100), x->a);
-        x->a += n;
-        return 0;
-}
-
-static int operand(struct parser *x, struct gt_operand *o) {
-        char c = *x->a;
-        int r = 0;
-        if (c == '"' || c == '`') {
-                o->kind = GT_LITERAL;
-                r = quoted(x, &o->literal);
-        } else if (isdigit((unsigned char) c) || ((c == '-' || c == '+') && x->a + 1 < x->a_end && isdigit((unsigned char) x->a[1]))) {
-                o->kind = GT_LITERAL;
-                r = number(x, &o->literal);
-        } else if (c == '$') {
-                size_t n = word_len(x, x->a + 1);
-                o->kind = GT_VARIABLE;
-                o->name = dr_xstrndup(x->a, n + 1);
-                x->a += n + 1;
-                r = fields(x, o);
-        } else if (c == '.') {
-                o->kind = GT_DOT;
-                if (word_len(x, x->a + 1))
-                        r = fields(x, o);
-                else
-                        x->a++;
-        } else if (c == '(') {
-                x->a++;
-                o->kind = GT_PIPE;
-                r = pipeline(x, false, &o->pipe);
-                if (r == 0 && !take_char(x, ')'))
-                        r = bad(x, DR_E_INVALID_FORMAT, "\")\" is missing");
-                if (r == 0)
-                        r = fields(x, o);
-        } else if (is_word(c)) {
-                r = named(x, o);
-        } else {
-                r = bad(x, DR_E_INVALID_FORMAT, "\"%c\" is not expected here", isprint((unsigned char) c) ? c : '?');
-        }
-        if (r == 0 && x->a < x->a_end && !isspace((unsigned char) *x->a) && *x->a != ')' && *x->a != '|')
-                r = bad(x, DR_E_INVALID_FORMAT, "\"%c\" is not expected here", isprint((unsigned char) *x->a) ? *x->a : '?');
-        return r;
-}
-
-static int command(struct parser *x, bool first, struct gt_command *cmd) {
-        for (blanks(x); x->a < x->a_end && *x->a != '|' && *x->a != ')'; blanks(x)) {
-                vec_push(&cmd->operands, (struct gt_operand) { 0 });
-                int r = operand(x, &cmd->operands.v[cmd->operands.n - 1]);
-                if (r < 0)
-                        return r;
-        }
-        if (!cmd->operands.n)
-                return bad(x, DR_E_INVALID_FORMAT, "a value is missing");
-        bool call = cmd->operands.v[0].kind == GT_CALL;
-        if (!call && (cmd->operands.n > 1 || !first))
-                return bad(x, DR_E_INVALID_FORMAT, "arguments are given to something that is no function");
-        return 0;
-}
-
-/* $a, $b := ... */
-static int declaration(struct parser *x, bool range, struct gt_pipe *p) {
-        const char *from = x->a;
-        int line = x->line;
-        char *vars[2] = { NULL };
-        size_t n = 0;
-        blanks(x);
-        while (n < (range ? 2 : 1) && x->a < x->a_end && *x->a == '$') {
-                size_t len = word_len(x, x->a + 1);
-                vars[n++] = dr_xstrndup(x->a, len + 1);
-                x->a += len + 1;
-                if (!take_char(x, ','))
-                        break;
-                blanks(x);
-        }
-        blanks(x);
-        bool declares = n && x->a + 1 < x->a_end && x->a[0] == ':' && x->a[1] == '=', assigns = n && !declares && x->a < x->a_end && *x->a == '=';
-        if (!declares && !assigns) {
-                x->a = from;
-                x->line = line;
-                free(vars[0]);
-                free(vars[1]);
-                return 0;
-        }
-        x->a += declares ? 2 : 1;
-        p->vars[0] = vars[0];
-        p->vars[1] = vars[1];
-        p->n_vars = n;
-        p->declares = declares;
-        return 0;
-}
-
-static int pipeline(struct parser *x, bool range, struct gt_pipe **ret) {
-        struct gt_pipe *p = dr_xnew(struct gt_pipe);
-        int r = ++x->depth > GOTEMPLATE_DEPTH_MAX ? bad(x, DR_E_INVALID_FORMAT, "more than %d levels", GOTEMPLATE_DEPTH_MAX) : declaration(x, range, p);
-        p->line = x->line;
-        while (r == 0) {
-                vec_push(&p->commands, (struct gt_command) { 0 });
-                r = command(x, p->commands.n == 1, &p->commands.v[p->commands.n - 1]);
-                if (r < 0 || !take_char(x, '|'))
-                        break;
-        }
-        x->depth--;
-        if (r < 0) {
-                pipe_free(p);
-                return r;
-        }
-        *ret = p;
-        return 0;
-}
-
-/* ---- text and actions ---- */
-/* The next action: a..a_end is its inside. False: none before the end of the text. */
-static int next_action(struct parser *x, struct gt_list *list, bool *ret_there) {
-        const char *open = x->p;
-        while (open + 1 < x->end && !(open[0] == '{' && open[1] == '{'))
-                open++;
-        *ret_there = open + 1 < x->end;
-        const char *text_end = *ret_there ? open : x->end, *text = x->p;
-        bool trim_before = *ret_there && open + 3 < x->end && open[2] == '-' && isspace((unsigned char) open[3]);
-        int lines = 0;
-        for (const char *p = text; p < text_end; p++)
-                lines += *p == '\n';
-        while (x->trim && text < text_end && isspace((unsigned char) *text))
-                text++;
-        while (trim_before && text_end > text && isspace((unsigned char) text_end[-1]))
-                text_end--;
-        x->trim = x->comment = false;
-        if (text_end > text) {
-                struct gt_node *n = dr_xnew(struct gt_node);
-                n->kind = GT_TEXT;
-                n->len = (size_t) (text_end - text);
-                n->text = gt_copy(text, n->len);
-                vec_push(list, n);
-        }
-        x->line += lines;
-        if (!*ret_there)
-                return 0;
-        x->a = open + 2 + (trim_before ? 1 : 0);
-        const char *p = x->a;
-        while (p < x->end && isspace((unsigned char) *p))
-                p++;
-        if (p + 1 < x->end && p[0] == '/' && p[1] == '*') {
-                for (p += 2; p + 1 < x->end && !(p[0] == '*' && p[1] == '/'); p++) { }
-                p += 2;
-                x->comment = true;
-                x->a = p;
-        } else {
-                for (; p + 1 < x->end && !(p[0] == '}' && p[1] == '}'); p++)
-                        if (*p == '"' || *p == '`') {
-                                char quote = *p++;
-                                while (p < x->end && *p != quote && !(quote == '"' && *p == '\n'))
-                                        p += *p == '\\' && quote == '"' ? 2 : 1;
-                                if (p >= x->end || *p != quote)
-                                        return bad(x, DR_E_INVALID_FORMAT, "a quoted string has no end");
-                        }
-        }
-        while (p + 1 < x->end && !(p[0] == '}' && p[1] == '}'))         /* behind a comment */
-                p++;
-        if (p + 1 >= x->end)
-                return bad(x, DR_E_INVALID_FORMAT, "an action has no end: \"}}\" is missing");
-        x->a_end = p;
-        x->p = p + 2;
-        if (p > open + 3 && p[-1] == '-' && isspace((unsigned char) p[-2])) {
-                x->trim = true;
-                x->a_end = p - 1;
-        }
-        return 0;
-}
-
-static int end_of_action(struct parser *x) {
-        blanks(x);
-        return x->a < x->a_end ? bad(x, DR_E_INVALID_FORMAT, "\"%.*s\" is not expected here", (int) MIN(x->a_end - x->a, (ptrdiff_t) 40), x->a) : 0;
-}
-
-enum stop { STOP_EOF, STOP_END, STOP_ELSE };
-static int list_parse(struct parser *x, struct gt_list *list, enum stop *ret);
-
-static int controlled(struct parser *x, struct gt_list *list, enum gt_node_kind kind);
-
-/* Behind {{else: another of these in the same {{end}}, or the other branch. */
-static int otherwise(struct parser *x, struct gt_node *n, bool chained) {
-        blanks(x);
-        if (chained && n->kind == GT_IF && take_word(x, "if"))
-                return controlled(x, &n->otherwise, GT_IF);
-        if (chained && n->kind == GT_WITH && take_word(x, "with"))
-                return controlled(x, &n->otherwise, GT_WITH);
-        enum stop stop;
-        int r = end_of_action(x);
-        if (r == 0)
-                r = list_parse(x, &n->otherwise, &stop);
-        if (r == 0 && stop != STOP_END)
-                r = bad(x, DR_E_INVALID_FORMAT, stop == STOP_ELSE ? "a second {{else}}" : "an {{end}} is missing");
-        return r;
-}
-
-static int controlled(struct parser *x, struct gt_list *list, enum gt_node_kind kind) {
-        struct gt_node *n = dr_xnew(struct gt_node);
-        enum stop stop;
-        int line = x->line;
-        n->kind = kind;
-        vec_push(list, n);
-        if (++x->depth > GOTEMPLATE_DEPTH_MAX)
-                return bad(x, DR_E_INVALID_FORMAT, "more than %d levels", GOTEMPLATE_DEPTH_MAX);
-        int r = pipeline(x, kind == GT_RANGE, &n->pipe);
-        if (r == 0)
-                r = end_of_action(x);
-        x->loops += kind == GT_RANGE;
-        if (r == 0)
-                r = list_parse(x, &n->body, &stop);
-        x->loops -= kind == GT_RANGE;
-        if (r == 0 && stop == STOP_EOF) {
-                x->line = line;
-                r = bad(x, DR_E_INVALID_FORMAT, "this action has no {{end}}");
-        }
-        if (r == 0 && stop == STOP_ELSE)
-                r = otherwise(x, n, true);
-        x->depth--;
-        return r;
-}
-
-static int jump(struct parser *x, struct gt_list *list, enum gt_node_kind kind) {
-        struct gt_node *n = dr_xnew(struct gt_node);
-        n->kind = kind;
-        vec_push(list, n);
-        return x->loops ? end_of_action(x) : bad(x, DR_E_INVALID_FORMAT, "break and continue belong inside range");
-}
-
-static int action(struct parser *x, struct gt_list *list, enum stop *ret, bool *ret_stops) {
-        static const struct { const char *word; enum gt_node_kind kind; } controls[] = { { "if", GT_IF }, { "with", GT_WITH }, { "range", GT_RANGE } };
-        static const char *const refused[] = { "define", "template", "block" };
-        blanks(x);
-        if (x->a >= x->a_end)
-                return x->comment ? 0 : bad(x, DR_E_INVALID_FORMAT, "an action is empty");
-        if (take_word(x, "end")) {
-                *ret_stops = true;
-                *ret = STOP_END;
-                return end_of_action(x);
-        }
-        if (take_word(x, "else")) {
-                *ret_stops = true;
-                *ret = STOP_ELSE;
-                return 0;
-        }
-        if (take_word(x, "break"))
-                return jump(x, list, GT_BREAK);
-        if (take_word(x, "continue"))
-                return jump(x, list, GT_CONTINUE);
-        for (size_t i = 0; i < ARRAY_LEN(controls); i++)
-                if (take_word(x, controls[i].word))
-                        return controlled(x, list, controls[i].kind);
-        for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-                if (take_word(x, refused[i]))
-                        return bad(x, DR_E_INVALID_FORMAT, "{{%s}} is not supported", refused[i]);
-        struct gt_node *n = dr_xnew(struct gt_node);
-        n->kind = GT_ACTION;
-        vec_push(list, n);
-        int r = pipeline(x, false, &n->pipe);
-        return r < 0 ? r : end_of_action(x);
-}
-
-static int list_parse(struct parser *x, struct gt_list *list, enum stop *ret) {
-        for (;;) {
-                bool there, stops = false;
-                int r = next_action(x, list, &there);
-                if (r < 0)
-                        return r;
-                if (!there) {
-                        x->p = x->end;
-                        *ret = STOP_EOF;
-                        return 0;
-                }
-                r = action(x, list, ret, &stops);
-                if (r < 0 || stops)
-                        return r;
+void gt_write_command(const struct gt_command *cmd, struct sbuf *out) {
+        for (const struct gt_operand *o = cmd->args; o; o = o->next) {
+                sbuf_puts(out, o == cmd->args ? "" : " ");
+                sbuf_puts(out, o->kind == GT_PIPE ? "(" : "");
+                gt_write_operand(o, out);
+                sbuf_puts(out, o->kind == GT_PIPE ? ")" : "");
         }
 }
 
-int gotemplate_parse(const char *text, size_t n, const char *name, struct gotemplate **ret, struct dr_error *err) {
-        struct parser x = { .p = text, .end = text + n, .name = name, .line = 1, .err = err };
-        struct gotemplate *t = dr_xnew(struct gotemplate);
-        enum stop stop;
-        t->name = dr_xstrdup(name);
-        int r = n > GOTEMPLATE_BYTES_MAX ? dr_fail(err, DR_E_TOO_LARGE, NULL, "%.100s is longer than %d bytes", name, GOTEMPLATE_BYTES_MAX)
-                                         : list_parse(&x, &t->list, &stop);
-        if (r == 0 && stop != STOP_EOF)
-                r = bad(&x, DR_E_INVALID_FORMAT, stop == STOP_END ? "an {{end}} without a beginning" : "an {{else}} without an {{if}}");
-        if (r < 0) {
-                gotemplate_free(t);
-                return r;
+void gt_write_pipe(const struct gt_pipe *p, struct sbuf *out) {
+        for (unsigned i = 0; i < p->n_vars; i++)
+                sbuf_printf(out, "%s%s", i ? ", " : "", p->vars[i]);
+        if (p->n_vars)
+                sbuf_puts(out, p->assigns ? " = " : " := ");
+        for (const struct gt_command *cmd = p->commands; cmd; cmd = cmd->next) {
+                gt_write_command(cmd, out);
+                sbuf_puts(out, cmd->next ? " | " : "");
         }
-        *ret = t;
-        return 0;
 }
