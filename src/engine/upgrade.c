@@ -125,7 +125,7 @@ static void look_at_unit(struct looking *l, struct record *du) {
         const struct records *all = members(l, du);
         const struct record *s = l->req->service;
         struct unit u = { .du = du, .age = INT64_MAX, .serves = true };
-        bool begun = true, going = record_bool(du, F_evictable), runs = false;
+        bool begun = true, going = record_bool(du, F_evictable), runs = false, any = false;
         l->view->units++;
         for (size_t k = 0; k < all->n; k++) {
                 struct record *i = all->v[k];
@@ -135,10 +135,13 @@ static void look_at_unit(struct looking *l, struct record *du) {
                 } else if (!upgrade_is_aside(i)) {
                         begun &= !upgrade_is_old(s, i);
                         u.serves &= upgrade_serves(l->req->world, i, true);
+                        any = true;
                 } else if (is_restorable(l, all, i)) {
                         begun = false;
+                        u.serves &= member_of(all, lc_name_of(i)) != NULL;
                 }
         }
+        u.serves &= any;
         const struct record *waits_for = NULL;
         bool complete = is_complete(l, all, &waits_for) && !going;
         for (size_t k = 0; k < all->n; k++) {

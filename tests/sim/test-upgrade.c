@@ -1,4 +1,6 @@
 /* Upgrades of services, rule by rule (orchestration.md 2; s43 and so on are its acceptance scenarios). */
+#include "base/log.h"
+#include "core/service_upgrade.h"
 #include "engine/upgrade.h"
 #include "sim.h"
 
@@ -411,5 +413,195 @@ TEST(a_second_upgrade_starts_from_the_first_ones_end) {
         CONVERGES(&s);
         CHECK_INT(tally(&s, svc).all, ==, 2);
         sim_close(&s);
+}
+/* ---- to another service (2.6) ---- */
+static struct record *second(struct sim *s, const char *name, int scale) {
+        struct record *r = sim_service(s, sim_find(s, T_stack, "s"), name, scale, image);
+        CONVERGES(s);
+        return r;
+}
+static void to_service(struct sim *s, struct record *from, const struct record *to, int final, int batch) {
+        char text[160];
+        snprintf(text, sizeof text, "{\"toServiceId\":%lld,\"finalScale\":%d,\"batchSize\":%d,\"intervalMillis\":100,\"updateLinks\":true}", (long long) to->id, final, batch);
+        AUTO(json_free) struct json_object *in = parse(text);
+        CHECK_INT(service_upgrade_to_begin(s->core, from, in, NULL), ==, 0);
+}
+TEST(scale_moves_to_another_service_step_by_step) {
+        struct sim s;
+        struct record *from = begin(&s, 19, 2, 2, image, NULL), *to = second(&s, "new", 0);
+        struct record *link = core_create(s.core, T_serviceConsumeMap, SIM_ENVIRONMENT), *user = second(&s, "user", 1);
+        core_put_int(s.core, link, F_serviceId, user->id);
+        core_put_int(s.core, link, F_consumedServiceId, from->id);
+        core_put_str(s.core, link, F_name, "db");
+        to_service(&s, from, to, 5, 2);
+        char trace[200] = "(2,0)";
+        int64_t f = 2, t = 0;
+        for (uint64_t end = s.now_ms + 60000; from->state != S_upgraded && sim_step(&s, end);) {
+                if (record_int(from, F_scale) == f && record_int(to, F_scale) == t)
+                        continue;
+                f = record_int(from, F_scale);
+                t = record_int(to, F_scale);
+                snprintf(trace + strlen(trace), sizeof trace - strlen(trace), "(%lld,%lld)", (long long) f, (long long) t);
+        }
+        CHECK_STR(trace, ==, "(2,0)(2,2)(2,4)(1,4)(1,5)(0,5)");
+        STATE(from, "upgraded");
+        CHECK_INT(containers(&s, from)->n, ==, 0);
+        CHECK_INT(tally(&s, to).running, ==, 5);
+        const struct records *links = world_by_int(core_world(s.core), T_serviceConsumeMap, F_serviceId, user->id);
+        CHECK_INT(links->n, ==, 2);
+        CHECK_STR(record_name(links->v[0]), ==, record_name(links->v[1]));
+        CHECK_INT(sim_process(&s, from->id, P_service_finishupgrade), ==, 0);
+        CONVERGES(&s);
+        STATE(from, "active");
+        STATE(to, "active");
+        CHECK_INT(record_int(from, F_scale), ==, 0);
+        sim_close(&s);
+}
+TEST(s51_a_batch_larger_than_everything_moves_at_once) {
+        struct sim s;
+        struct record *from = begin(&s, 20, 2, 5, image, NULL), *to = second(&s, "new", 2);
+        to_service(&s, from, to, 3, 100);
+        until(&s, from, S_upgraded, 60000);
+        CHECK_INT(record_int(from, F_scale), ==, 0);
+        CHECK_INT(record_int(to, F_scale), ==, 3);
+        CONVERGES(&s);
+        sim_close(&s);
+}
+TEST(an_upgrade_to_a_service_that_goes_ends_and_its_rollback_changes_no_scale) {
+        struct sim s;
+        struct record *from = begin(&s, 21, 2, 4, image, NULL), *to = second(&s, "new", 0);
+        to_service(&s, from, to, 6, 1);
+        sim_run(&s, 1000);
+        STATE(from, "upgrading");
+        CHECK_INT(sim_process(&s, to->id, P_service_remove), ==, 0);
+        until(&s, from, S_upgraded, 60000);
+        int64_t scale = record_int(from, F_scale);
+        CHECK_INT(sim_rollback(&s, from->id), ==, 0);
+        until(&s, from, S_active, 60000);
+        CHECK_INT(record_int(from, F_scale), ==, scale);
+        CONVERGES(&s);
+        sim_close(&s);
+}
+
+/* ---- restart (2.7) ---- */
+TEST(a_restart_goes_batch_by_batch_and_keeps_the_containers) {
+        struct sim s;
+        struct record *svc = begin(&s, 22, 3, 6, image, NULL);
+        struct map before = { 0 };
+        ids_of(&s, svc, &before);
+        AUTO(json_free) struct json_object *in = parse("{\"rollingRestartStrategy\":{\"batchSize\":2,\"intervalMillis\":1000}}");
+        CHECK_INT(core_process_start(s.core, svc, P_service_restart, in, NULL), ==, 0);
+        size_t least = SIZE_MAX;
+        for (uint64_t end = s.now_ms + 60000; svc->state == S_restarting && sim_step(&s, end);)
+                least = MIN(least, sim_serving(&s, svc->id));
+        STATE(svc, "active");
+        CHECK_INT(least, ==, 4);
+        CHECK_INT(known(&s, svc, &before), ==, 6);
+        const struct records *l = containers(&s, svc);
+        for (size_t i = 0; i < l->n; i++)
+                CHECK_INT(record_int(l->v[i], F_startCount), ==, 2);
+        CONVERGES(&s);
+        map_done(&before);
+        sim_close(&s);
+}
+TEST(a_restart_waits_for_health_before_its_next_batch) {
+        struct sim s;
+        struct record *svc = begin(&s, 23, 2, 2, image, NULL);
+        struct record *sick = sim_find(&s, T_instance, "s-web-1");
+        AUTO(json_free) struct json_object *in = parse("{\"rollingRestartStrategy\":{\"intervalMillis\":100}}");
+        CHECK_INT(core_process_start(s.core, svc, P_service_restart, in, NULL), ==, 0);
+        sim_step(&s, s.now_ms);
+        core_put_str(s.core, sick, F_healthState, "initializing");
+        sim_run(&s, 60000);
+        STATE(svc, "restarting");
+        CHECK_STR(core_transitioning_message(s.core, svc), ==, "restarting: 1 containers to go, waiting for s-web-1 (initializing)");
+        core_put_str(s.core, sick, F_healthState, "healthy");
+        core_wake(s.core, svc);
+        until(&s, svc, S_active, 60000);
+        sim_close(&s);
+}
+
+/* ---- scalePolicy (1.7) ---- */
+static void set_policy(struct sim *s, struct record *svc, const char *text) {
+        AUTO(json_free) struct json_object *policy = parse(text), *old = parse("{\"old\":{}}");
+        core_put(s->core, svc, F_scalePolicy, value_json(policy));
+        (void) core_process_start(s->core, svc, P_service_update, old, NULL);
+}
+TEST(a_scale_policy_fills_the_room_there_is_and_follows_the_hosts) {
+        struct sim s;
+        struct record *svc = begin(&s, 24, 3, 1, "{\"imageUuid\":\"docker:busybox\",\"ports\":[\"80:80/tcp\"]}", NULL);
+        set_policy(&s, svc, "{\"min\":1,\"max\":6,\"increment\":2}");
+        sim_run(&s, 300000);
+        STATE(svc, "active");
+        CHECK_INT(tally(&s, svc).running, ==, 3);               /* 1, 3; 5 has no room */
+        CHECK_INT(record_int(svc, F_lockedScale), ==, 3);
+        CHECK_STR(record_str(svc, F_healthState), ==, "healthy");
+        for (int h = 4; h < 10; h++)
+                simhosts_add(s.hosts, SIM_ENVIRONMENT, "late");
+        sim_run(&s, 300000);
+        STATE(svc, "active");
+        CHECK_INT(tally(&s, svc).running, ==, 6);               /* never above max */
+        set_policy(&s, svc, "{\"min\":1,\"max\":2,\"increment\":1}");
+        sim_run(&s, 300000);
+        CHECK_INT(tally(&s, svc).running, ==, 2);
+        sim_close(&s);
+}
+TEST(a_scale_policy_that_finds_no_room_for_its_step_stays_at_what_it_had) {
+        struct sim s;
+        struct record *svc = begin(&s, 25, 2, 1, "{\"imageUuid\":\"docker:busybox\",\"ports\":[\"80:80/tcp\"]}", NULL);
+        set_policy(&s, svc, "{\"min\":1,\"max\":4,\"increment\":2}");
+        sim_run(&s, 300000);
+        STATE(svc, "active");
+        CHECK_INT(tally(&s, svc).running, ==, 1);               /* room for 2: 1, 3 fails, 1 (the example of 1.7) */
+        sim_close(&s);
+}
+
+/* ---- everything at once, on hosts that do what they are told ---- */
+static const char *random_strategy(struct sim *s, unsigned batch, bool first, char *buf, size_t n) {
+        snprintf(buf, n, "{\"batchSize\":%u,\"intervalMillis\":%u,\"startFirst\":%s,\"launchConfig\":{\"imageUuid\":\"docker:busybox:%u\"}}", batch,
+                 100 + (unsigned) rng_below(&s->rng, 900), first ? "true" : "false", (unsigned) rng_below(&s->rng, 100));
+        return buf;
+}
+static bool random_upgrades(uint64_t seed) {
+        struct sim s = { 0 };
+        char buf[200];
+        unsigned ops = 0;
+        sim_open(&s, seed, 1 + (int) (seed % 5), &calm);
+        int scale = 1 + (int) rng_below(&s.rng, 8);
+        struct record *svc = sim_service(&s, sim_stack(&s, "s"), "web", scale, image);
+        int64_t id = svc->id;
+        bool ok = sim_converge(&s, 600000);
+        for (int round = 0; ok && round < 6; round++) {
+                unsigned batch = 1 + (unsigned) rng_below(&s.rng, 4);
+                bool first = rng_below(&s.rng, 2);
+                ok = sim_upgrade(&s, id, random_strategy(&s, batch, first, buf, sizeof buf)) == 0;
+                while (ok && svc->state != S_active) {
+                        for (uint64_t end = s.now_ms + rng_below(&s.rng, 4000); ok && sim_step(&s, end);) {
+                                ok = sim_serving(&s, id) + (first ? 0 : batch) >= (size_t) scale;
+                                if (!ok)
+                                        print_error("seed %llu: %zu of %d serve with batches of %u%s\n", (unsigned long long) seed, sim_serving(&s, id), scale, batch,
+                                                    first ? ", start first" : "");
+                        }
+                        static const enum process_id any[] = { P_service_cancelupgrade, P_service_continueupgrade, P_service_finishupgrade };
+                        if (ops++ > 60)
+                                sim_run(&s, 60000);             /* it has had its time */
+                        unsigned k = (unsigned) rng_below(&s.rng, 5);
+                        if (k < ARRAY_LEN(any))
+                                (void) sim_process(&s, id, any[k]);
+                        else if (k == 3)
+                                (void) sim_rollback(&s, id);
+                }
+        }
+        ok = ok && sim_converge(&s, 600000) && svc->state == S_active && containers(&s, svc)->n == (size_t) scale && !tally(&s, svc).old;
+        sim_close(&s);
+        return ok;
+}
+TEST(whatever_is_asked_in_between_enough_units_serve_at_every_step) {
+        for (uint64_t seed = 1; seed <= 100; seed++) {
+                bool ok = random_upgrades(seed);
+                if (!ok)
+                        print_error("seed %llu\n", (unsigned long long) seed);
+                CHECK(ok);
+        }
 }
 TEST_MAIN("sim/upgrade")
