@@ -161,7 +161,7 @@ class Create(Stacks):
                 ("version: '2'\nservices: {a: {image: x, secrets: [s]}}\nsecrets: {s: {file: /etc/passwd}}\n", None, '/etc/passwd'),
                 ("version: '2'\nservices: {a: {image: x, secrets: [lost]}}\nsecrets: {lost: {external: 'true'}}\n", None, 'lost'),
                 ('web: {image: "{{ .Values.A"}\n', 'web: {scale: "{{ template }}"}\n', None),
-                ('web: [\n', None, 'docker-compose.yml')):
+                ('web: [\n', None, 'error parsing yaml, please check: line 2, column 1: ')):
             a = self.rest(self.stack(docker, rancher))
             self.assertEqual((a['state'], a['transitioning']), ('error', 'error'), (docker, a['transitioningMessage']))
             if message and '\n' in message:

@@ -20,8 +20,8 @@ static const char second[] =
         "services:\n"
         "  web: {image: 'web:${TAG}', links: [api, db, cache], labels: {io.rancher.sidekicks: log}}\n"
         "  log: {image: log}\n"
-        "  api: {image: 'api:${TAG}', links: [db], volumes: ['data:/data']}\n"
-        "  db: {image: db}\n"
+        "  api: {image: 'api:${TAG}', volumes: ['data:/data']}\n"
+        "  db: {image: db, metadata: {size: l}}\n"
         "  cache: {image: cache}\n"
         "volumes: {data: {driver: local}}\n";
 
@@ -211,6 +211,26 @@ TEST(an_empty_text_makes_an_empty_stack) {
         done(&s);
 }
 
+TEST(without_hosts_the_next_wave_waits_for_a_while_only) {
+        struct sim s = { .opened = opened };
+        sim_open(&s, 1, 0, &calm);
+        make_stack("version: '2'\nservices:\n  db: {image: db}\n  web: {image: web, depends_on: [db]}\n", NULL, true);
+        run_and_check(&s, S_active);
+        CHECK_INT(service(&s, "web")->state, ==, S_activating);
+        done(&s);
+}
+
+TEST(what_fails_again_and_again_does_not_hold_up_the_others_and_is_shown) {
+        struct sim s = { .opened = opened };
+        sim_open(&s, 1, 1, &calm);
+        make_stack("version: '2'\nservices:\n  db: {image: db, environment: {X: 'compute.instance.activate::fail'}}\n  web: {image: web, depends_on: [db]}\n", NULL, true);
+        run_and_check(&s, S_active);
+        CHECK_STR(core_transitioning(stack_of(&s)), ==, "error");
+        CHECK(strstr(core_transitioning_message(s.core, stack_of(&s)), "service \"db\" fails again and again: "));
+        CHECK(service(&s, "web")->state == S_active || service(&s, "web")->state == S_activating);
+        done(&s);
+}
+
 TEST(nothing_starts_unless_it_is_asked_for) {
         struct sim s = { .opened = opened };
         sim_open(&s, 1, 1, &calm);
@@ -312,6 +332,9 @@ TEST(a_rollback_brings_back_what_was_whenever_the_process_dies) {
                 CHECK_STR(image_of(&s, "web"), ==, "docker:web:1");
                 CHECK_STR(image_of(&s, "api"), ==, "docker:api:1");
                 CHECK_INT(service(&s, "web")->state, ==, S_active);
+                CHECK_INT(links_n(&s, "web"), ==, 2);
+                CHECK_INT(links_n(&s, "api"), ==, 1);
+                CHECK(!json_get(record_json(service(&s, "db"), F_metadata), "size"));
                 CHECK_STR(record_str(stack_of(&s), F_externalId), ==, "catalog://library:s:0");
                 CHECK_STR(record_str(stack_of(&s), F_environment), ==, "{\"TAG\":\"1\"}");
                 CHECK_STR(record_str(stack_of(&s), F_dockerCompose), ==, first);

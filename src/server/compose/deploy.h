@@ -97,6 +97,11 @@ int deploy_services(struct deploy *d, struct record *stack);            /* creat
 /* Starts what is inactive and not to be upgraded, of one wave. What cannot be started is noted. */
 int deploy_activate(struct deploy *d, const struct record *stack, unsigned wave);
 
+/* ---- undo.c ---- */
+void undo_keep_fields(struct core *c, struct record *stack, const struct record *service, const struct json_object *now, struct json_object *fields);
+void undo_keep_links(struct core *c, struct record *stack, const struct record *service);
+int undo_apply(struct deploy *d, struct record *stack);                 /* returns an enum look, or negative; what cannot be put back is noted */
+
 /* ---- waiting.c ---- */
 /* Whether a wave has come to rest: creates ended; or (started) services active, healthy where a label wants that, upgrades ended. What fails again
  * and again, or does not move at all, is given up: a note each. Returns LOOK_DONE or LOOK_WAIT. */

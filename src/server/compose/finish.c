@@ -33,7 +33,8 @@ static int each(struct deploy *d, struct record *stack, const enum state_id *fro
 static struct deploy *plain_deploy(struct executor *x, struct record *stack, struct run *run) { return deploy_of(x, stack, run, NULL); }
 
 static void forget_previous(struct core *c, struct record *stack) {
-        static const enum field_id fields[] = { F_previousExternalId, F_previousEnvironment, F_previousDockerCompose, F_previousRancherCompose };
+        static const enum field_id fields[] = { F_previousExternalId, F_previousEnvironment, F_previousDockerCompose, F_previousRancherCompose,
+                                                 F_upgradeUndo };
         for (size_t i = 0; i < ARRAY_LEN(fields); i++)
                 core_clear(c, stack, fields[i]);
 }
@@ -43,9 +44,9 @@ static void restore_previous(struct core *c, struct record *stack) {
                 { F_externalId, F_previousExternalId }, { F_environment, F_previousEnvironment }, { F_dockerCompose, F_previousDockerCompose },
                 { F_rancherCompose, F_previousRancherCompose },
         };
-        for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-                if (record_has(stack, fields[i].before))
-                        core_put(c, stack, fields[i].now, value_ref(record_value(stack, fields[i].before)));
+        bool upgraded = record_has(stack, F_previousEnvironment);       /* one that came to nothing left the stack as it was */
+        for (size_t i = 0; upgraded && i < ARRAY_LEN(fields); i++)
+                core_put(c, stack, fields[i].now, value_ref(record_value(stack, fields[i].before)));
         forget_previous(c, stack);
 }
 
@@ -79,6 +80,8 @@ enum step executor_rollback(void *arg, struct record *stack, struct run *run, st
                 r = deploy_leave(d, stack, S_canceling_upgrade);
         if (r == LOOK_DONE)
                 r = deploy_leave(d, stack, S_rolling_back);
+        if (r == LOOK_DONE)
+                r = undo_apply(d, stack);
         if (r >= 0 && r != LOOK_DONE)
                 return deploy_step(d, stack, r, P_NONE, ctx);
         if (r < 0 && d->retry)

@@ -166,7 +166,7 @@ static int create_wave(struct deploy *d, struct record *stack, unsigned wave) {
         return d->problems.len ? -EINVAL : LOOK_DONE;   /* all of the wave's problems at once */
 }
 
-static int link_service(struct deploy *d, const struct record *stack, struct todo *t) {
+static int link_service(struct deploy *d, struct record *stack, struct todo *t) {
         AUTO(json_free) struct json_object *links = NULL, *now = NULL;
         struct compose_resolver resolver = deploy_resolver(d);
         const struct record *s = todo_service(d, stack, t);
@@ -174,13 +174,16 @@ static int link_service(struct deploy *d, const struct record *stack, struct tod
         if (!s)
                 return 0;               /* somebody removed it meanwhile */
         links = compose_service_links(t->want, &resolver, NULL);
-        if (deploy_call_service(d, stack, VERB_GET, s, "", NULL, &now, &err) < 0 ||
-            (compose_links_differ(links, now) && deploy_call_service(d, stack, VERB_POST, s, "?action=setservicelinks", links, NULL, &err) < 0))
-                return deploy_failed(d, &d->problems, &err, "set the links of service", t->want->name);
-        return 0;
+        int r = deploy_call_service(d, stack, VERB_GET, s, "", NULL, &now, &err);
+        bool differ = r == 0 && compose_links_differ(links, now);
+        if (differ && stack->state == S_upgrading)
+                undo_keep_links(d->x->core, stack, s);
+        if (differ)
+                r = deploy_call_service(d, stack, VERB_POST, s, "?action=setservicelinks", links, NULL, &err);
+        return r < 0 ? deploy_failed(d, &d->problems, &err, "set the links of service", t->want->name) : 0;
 }
 
-static int link_all(struct deploy *d, const struct record *stack) {
+static int link_all(struct deploy *d, struct record *stack) {
         for (size_t i = 0; i < d->todo.n; i++) {
                 struct todo *t = &d->todo.v[i];
                 if (t->linked || !t->want->sets_links)

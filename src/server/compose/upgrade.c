@@ -86,6 +86,8 @@ static int ask(struct deploy *d, struct record *stack, struct todo *t, const str
                 return r;
         if (c->fields && deploy_call_service(d, stack, VERB_PUT, s, "", c->fields, NULL, &err) < 0)
                 return deploy_failed(d, &d->problems, &err, "update service", t->want->name);
+        if (c->fields)
+                undo_keep_fields(d->x->core, stack, s, now, c->fields);
         if (c->upgrade && deploy_call_service(d, stack, VERB_POST, s, "?action=upgrade", c->upgrade, NULL, &err) < 0)
                 return deploy_failed(d, &d->problems, &err, "upgrade service", t->want->name);
         if (!c->upgrade && s->state == S_canceled_upgrade && deploy_call_service(d, stack, VERB_POST, s, "?action=continueupgrade", NULL, NULL, &err) < 0)
@@ -158,8 +160,8 @@ static void put_fields(struct core *c, struct record *stack, struct json_object 
         };
         bool first = !record_has(stack, F_previousEnvironment);
         for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-                if (first && !record_has(stack, texts[i].before))
-                        core_put_str(c, stack, texts[i].before, str_or(record_str(stack, texts[i].now), ""));
+                if (first)
+                        core_put_str(c, stack, texts[i].before, record_str(stack, texts[i].now));
                 if (json_has(input, texts[i].key))
                         core_put_str(c, stack, texts[i].now, json_str(input, texts[i].key, NULL));
         }
