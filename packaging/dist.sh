@@ -41,6 +41,7 @@ Maintainer: drover developers <drover@example.org>
 Section: admin
 Priority: optional
 Depends: $(depends), passwd
+Recommends: git
 Suggests: docker.io | docker-ce
 Installed-Size: $(du -sk "$root" | cut -f1)
 Description: container infrastructure platform, compatible with Rancher 1.x

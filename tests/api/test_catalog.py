@@ -1,15 +1,13 @@
 """Catalogs: folders, git repositories, environments' own ones, and /v1-catalog (spec catalog.md 1, 4, 5). The repositories and their servers are made here."""
 import base64
-import hashlib
 import json
 import os
 import shutil
-import subprocess
+import sqlite3
 import tempfile
 import threading
 import time
 import unittest
-import urllib.parse
 
 import client
 from catalog_tree import SVG, Daemon, Git, Silent, SmartHttp, Tree
@@ -459,8 +457,18 @@ class Environments(CatalogCase):
                 for local in (t.dir, 'file://' + t.dir, 'ssh://git@127.0.0.1/x', 'git@127.0.0.1:x'):
                     self.failed(c.post('/catalogs', {'name': 'more', 'url': local}, headers=self.in_a), 403, 'administrators')
             self.assertEqual(c.delete('/catalogs/own', headers=self.in_b).status, 403, name)
-        self.assertIn('pw', self.catalog('owner', users['owner'][1], headers=self.in_a)['url'])
-        self.assertNotIn('pw', self.catalog('owner', users['readonly'][1], headers=self.in_a)['url'])
+        # Passwords are told to nobody, and stay when what is shown is written back.
+        shown = self.catalog('owner', users['owner'][1], headers=self.in_a)['url']
+        self.assertEqual(shown, 'http://u:xxxxx@127.0.0.1:1/x')
+        self.assertEqual(users['owner'][1].put('/catalogs/owner', {'name': 'kept', 'url': shown}, headers=self.in_a).status, 200)
+        db = sqlite3.connect(os.path.join(self.server.data, 'drover.db'))
+        stored = [t for t, in db.execute("SELECT body FROM resource WHERE body LIKE '%catalogSources%'")]
+        db.close()
+        self.assertTrue([t for t in stored if 'kept' in t and 'u:pw@' in t], stored)
+        rows = [r for r in self.api.get('/auditlogs?limit=1000').rows if r['resourceType'] == 'catalog']
+        self.assertEqual({r['eventType'] for r in rows}, {'api.catalog.create', 'api.catalog.update', 'api.catalog.delete'})
+        self.assertLessEqual({'200', '403'}, {str(r['responseCode']) for r in rows})
+        self.assertNotIn('u:pw', json.dumps(rows))
         self.assertNotIn('u:pw', self.server.log())
 
 

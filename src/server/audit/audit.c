@@ -76,15 +76,22 @@ static void put_who(struct api_req *req, struct json_object *row, int64_t who) {
                 json_set_str(row, "authType", req->auth_type);
 }
 
+/* Catalogs of environments are no records: they are in the part of the API that server/catalog answers. */
+static bool is_catalog(const struct api_req *req) {
+        return req->n_seg > 1 && str_eq(req->seg[0], "v1-catalog") && (str_ieq(req->seg[1], "catalogs") || str_ieq(req->seg[1], "catalog"));
+}
+
 void audit_request(struct api_req *req, int status) {
-        const struct type_def *def = req->n_seg ? type_by_name(req->version, req->seg[0], strlen(req->seg[0])) : NULL;
+        bool catalog = is_catalog(req);
+        const struct type_def *def = req->n_seg && !catalog ? type_by_name(req->version, req->seg[0], strlen(req->seg[0])) : NULL;
         bool change = req->method == VERB_POST || req->method == VERB_PUT || req->method == VERB_DELETE;
-        if (!change || !def || !req->caller || !is_recorded(def))
+        if (!change || !req->caller || !(catalog || (def && is_recorded(def))))
                 return;
-        bool login = def->id == T_token;
+        bool login = def && def->id == T_token;
         int64_t id = 0, who = req->caller->id, account = req->account_id;
         const struct type_def *shown = def;
-        subject_of(req, &shown, &id);
+        if (def)
+                subject_of(req, &shown, &id);
         if (login) {                    /* the token account asks; who it is about is known when it fits */
                 who = account = req->subject_id;
                 shown = def;
@@ -92,10 +99,10 @@ void audit_request(struct api_req *req, int status) {
         }
         AUTO(json_free) struct json_object *row = json_object_new_object();
         char event[160];
-        snprintf(event, sizeof event, "api.%s.%.64s", event_type_name(req, req->n_seg < 3 ? def : shown), action_of(req));
+        snprintf(event, sizeof event, "api.%s.%.64s", def ? event_type_name(req, req->n_seg < 3 ? def : shown) : "catalog", action_of(req));
         json_set_int(row, "created", core_wall_ms(api_core(req)));
         json_set_str(row, "eventType", event);
-        json_set_str(row, "resourceType", shown->name);
+        json_set_str(row, "resourceType", def ? shown->name : "catalog");
         if (id > 0)
                 json_set_int(row, "resourceId", id);
         if (who)

@@ -40,6 +40,22 @@ static void blank_values(struct json_object *map) {
         }
 }
 
+char *scrub_url(const char *url) {
+        const char *host = strstr(url, "://");
+        host = host ? host + 3 : NULL;
+        const char *at = NULL, *colon = host ? memchr(host, ':', strcspn(host, "/")) : NULL;
+        for (const char *p = host; p && *p && *p != '/'; p++)
+                at = *p == '@' ? p : at;        /* the last one: a password may hold others */
+        if (!at || !colon || colon > at)
+                return dr_xstrdup(url);
+        return dr_xasprintf("%.*s:xxxxx%s", (int) (colon - url), url, at);
+}
+
+static void blank_url(struct json_object *o, const char *key, struct json_object *v) {
+        auto_free char *shown = scrub_url(json_object_get_string(v));
+        json_set_str(o, key, shown);
+}
+
 static void walk(struct json_object *o, const struct type_def *def, unsigned depth) {
         if (depth == 0)
                 return;
@@ -55,6 +71,8 @@ static void walk(struct json_object *o, const struct type_def *def, unsigned dep
                         continue;
                 if (is_secret_of(def, key) || is_driver_config(def, key))
                         json_set_str(o, key, BLANK);
+                else if (!def && str_eq(key, "url") && json_object_is_type(v, json_type_string))
+                        blank_url(o, key, v);
                 else if (str_eq(key, "environment") && json_object_is_type(v, json_type_object))
                         blank_values(v);
                 else

@@ -12,6 +12,7 @@
 #include "base/sbuf.h"
 #include "base/times.h"
 #include "net/child.h"
+#include "server/audit/scrub.h"
 #include "source.h"
 
 enum {
@@ -222,7 +223,7 @@ static void reason(const struct git *g, const char *err, char *buf, size_t n) {
         for (size_t i = 0; i < ARRAY_LEN(heads); i++)
                 if (str_starts(best, heads[i]))
                         best += strlen(heads[i]);
-        auto_free char *line = dr_xstrndup(best, (size_t) (best_end - best)), *shown = source_redact(g->url);
+        auto_free char *line = dr_xstrndup(best, (size_t) (best_end - best)), *shown = scrub_url(g->url);
         const char *at = strstr(line, g->url);
         if (at)
                 snprintf(buf, n, "%.*s%s%s", (int) (at - line), line, shown, at + strlen(g->url));

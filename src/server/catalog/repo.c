@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/times.h"
+#include "server/audit/scrub.h"
 
 enum { BACKOFF_MAX = 6, KEY_BYTES = 16 };       /* up to 2^6 times the interval between looks at a place that fails */
 
@@ -147,7 +148,7 @@ static void finish(struct repo_inside *r, const struct dr_error *err, bool chang
         r->offline_pass = false;
         if (says) {
                 if (err && (r->shown.err.code == DR_OK || !str_eq(r->shown.err.message, err->message))) {
-                        auto_free char *url = source_redact(r->url);
+                        auto_free char *url = scrub_url(r->url);
                         log_warning("catalog could not be read; what was read before stays", "url", url, "branch", r->branch, "reason", err->message, NULL);
                 }
                 r->shown.err = err ? *err : (struct dr_error) { .code = DR_OK };
@@ -179,7 +180,7 @@ static void job_done(void *arg) {
                 snprintf(r->shown.commit, sizeof r->shown.commit, "%s", j->kind == SOURCE_FOLDER ? j->mark : j->commit);
                 memcpy(r->mark, j->mark, sizeof r->mark);
                 r->bad[0] = 0;
-                auto_free char *url = source_redact(r->url);
+                auto_free char *url = scrub_url(r->url);
                 log_info("catalog read", "url", url, "branch", r->branch, "commit", r->shown.commit, NULL);
         } else if (j->r < 0 && j->kind == SOURCE_GIT && j->fresh) {
                 snprintf(r->bad, sizeof r->bad, "%s", j->id);

@@ -5,6 +5,7 @@
 #include "base/times.h"
 #include "catalogs-internal.h"
 #include "formats/catalog.h"
+#include "server/audit/scrub.h"
 
 static const char *project_text(struct api_req *req, int64_t project_id) {
         char id[ID_TEXT_MAX];
@@ -32,11 +33,10 @@ static void empty_object(struct jw *w, const char *key) {
 }
 
 /* ---- catalogs ---- */
-/* Passwords in URLs are for those who could have written them. */
-static const char *shown_url(struct api_req *req, const char *url, int64_t project_id) {
-        bool writer = req->role == ROLE_admin || req->role == ROLE_superadmin || (project_id && (req->role == ROLE_owner || req->role == ROLE_project));
-        auto_free char *redacted = writer ? NULL : source_redact(url);
-        return arena_strdup(&req->arena, redacted ? redacted : url);
+/* Nobody is shown passwords: a PUT with what is shown here keeps them. */
+static const char *shown_url(struct api_req *req, const char *url) {
+        auto_free char *redacted = scrub_url(url);
+        return arena_strdup(&req->arena, redacted);
 }
 
 static void begin_catalog(struct jw *w, struct api_req *req, const char *name, int64_t project_id, const char *kind) {
@@ -68,7 +68,7 @@ void catalog_show(struct jw *w, struct api_req *req, const struct catalog_entry 
         const struct repo *r = e->repo;
         bool failed = !r || r->err.code != DR_OK;
         begin_catalog(w, req, e->name, e->project_id, e->kind);
-        jw_kstring(w, "url", r ? shown_url(req, r->url, e->project_id) : "");
+        jw_kstring(w, "url", r ? shown_url(req, r->url) : "");
         jw_kstring(w, "branch", r ? r->branch : "");
         jw_kstring(w, "commit", r ? r->commit : "");
         jw_kstring(w, "state", failed ? "error" : r->running ? "refreshing" : "active");
@@ -95,7 +95,7 @@ void catalog_show_source(struct jw *w, struct api_req *req, const struct catalog
                 return;
         }
         begin_catalog(w, req, s->name, req->project_id, s->kind);
-        jw_kstring(w, "url", shown_url(req, s->url, req->project_id));
+        jw_kstring(w, "url", shown_url(req, s->url));
         jw_kstring(w, "branch", s->branch);
         jw_end(w);
 }

@@ -198,14 +198,3 @@ int source_kind(const char *url, bool *ret_local, char **ret_where, struct dr_er
         }
         return dr_fail(err, DR_E_INVALID_FORMAT, "url", "\"%.100s\" is neither a folder nor a git repository by https, http, git or ssh", url);
 }
-
-char *source_redact(const char *url) {
-        const char *host = strstr(url, "://");
-        host = host ? host + 3 : NULL;
-        const char *at = NULL, *colon = host ? memchr(host, ':', strcspn(host, "/")) : NULL;
-        for (const char *p = host; p && *p && *p != '/'; p++)
-                at = *p == '@' ? p : at;        /* the last one: a password may hold others */
-        if (!at || !colon || colon > at)
-                return dr_xstrdup(url);
-        return dr_xasprintf("%.*s:xxxxx%s", (int) (colon - url), url, at);
-}

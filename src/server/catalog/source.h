@@ -31,5 +31,3 @@ enum source_kind { SOURCE_BUILTIN, SOURCE_FOLDER, SOURCE_GIT, SOURCE_KIND_MAX };
 /* What is at url. local: whether it is this machine's (folders, and ssh with this machine's keys): only for those who may read them. ret_where:
  * builtin name, folder, or what git is told; the caller frees. Returns the kind or negative with *err. */
 int source_kind(const char *url, bool *ret_local, char **ret_where, struct dr_error *err);
-/* The URL with "xxxxx" in the place of a password. The caller frees. */
-char *source_redact(const char *url);

@@ -1,6 +1,6 @@
 /* write.c: catalogs of environments are made, changed and removed; what is known is refreshed on demand (spec catalog.md 5). */
 #include "catalogs-internal.h"
-#include "server/api/access.h"
+#include "server/audit/scrub.h"
 
 /* NULL: answered. Those who may only look at an environment, and agents in it, change nothing. */
 static struct record *project_of(struct api_req *req) {
@@ -30,23 +30,22 @@ static const char *text_of(struct api_req *req, const char *key) {
         return json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
 }
 
-static bool check_body(struct api_req *req) {
-        static const char *const needed[] = { "name", "url" };
+static bool check_body(struct api_req *req, const char *url) {
         struct dr_error err;
         bool local;
         auto_free char *where = NULL;
-        for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-                if (!*str_or(text_of(req, needed[i]), "")) {
-                        catalog_fail(req, 400, "Missing field '%s'", needed[i]);
-                        return false;
-                }
+        const char *missing = !*str_or(text_of(req, "name"), "") ? "name" : !*str_or(url, "") ? "url" : NULL;
+        if (missing) {
+                catalog_fail(req, 400, "Missing field '%s'", missing);
+                return false;
+        }
         const char *kind = str_or(text_of(req, "kind"), "");
         if (*kind && !str_eq(kind, "native")) {
                 catalog_fail(req, 422, "catalogs of kind %.40s are not supported: only native ones are", kind);
                 return false;
         }
         if (source_check_name(text_of(req, "name"), &err) < 0 || source_check_branch(str_or(text_of(req, "branch"), ""), &err) < 0 ||
-            source_kind(text_of(req, "url"), &local, &where, &err) < 0) {
+            source_kind(url, &local, &where, &err) < 0) {
                 catalog_fail(req, 422, "%s", err.message);
                 return false;
         }
@@ -79,16 +78,17 @@ static void reply_with(struct catalogs *c, struct api_req *req, const struct sou
 }
 
 void catalog_write_create(struct catalogs *c, struct api_req *req) {
+        const char *url = text_of(req, "url");
         struct record *p = project_of(req);
         struct sources own = { 0 };
-        if (!p || !check_body(req))
+        if (!p || !check_body(req, url))
                 return;
         const char *name = arena_strdup(&req->arena, text_of(req, "name"));
         catalogs_own(api_core(req), p, &own);
         if (own.n >= CATALOGS_OF_PROJECT_MAX) {
                 catalog_fail(req, 422, "the environment has %d catalogs already", CATALOGS_OF_PROJECT_MAX);
         } else if (!is_taken(c, req, &own, name)) {
-                sources_add(&own, name, text_of(req, "url"), text_of(req, "branch"), text_of(req, "kind"));
+                sources_add(&own, name, url, text_of(req, "branch"), text_of(req, "kind"));
                 store(c, req, p, &own);
                 reply_with(c, req, &own, name);
         }
@@ -96,6 +96,7 @@ void catalog_write_create(struct catalogs *c, struct api_req *req) {
 }
 
 void catalog_write_update(struct catalogs *c, struct api_req *req, const char *name) {
+        const char *url = text_of(req, "url");
         struct record *p = project_of(req);
         struct sources own = { 0 };
         if (!p)
@@ -105,15 +106,16 @@ void catalog_write_update(struct catalogs *c, struct api_req *req, const char *n
         if (!old) {
                 catalog_fail(req, 404, "Catalog not found");
         } else {
-                auto_free char *shown = source_redact(old->url), *url = dr_xstrdup(old->url);
-                bool same = str_eq(text_of(req, "url"), shown) || str_eq(text_of(req, "url"), old->url);        /* the password that was not shown stays */
+                auto_free char *shown = scrub_url(old->url);
+                if (str_eq(url, shown))         /* the password that was not shown stays */
+                        url = arena_strdup(&req->arena, old->url);
                 const char *to = text_of(req, "name");
-                if ((to && !str_eq(to, name) && is_taken(c, req, &own, to)) || !check_body(req)) {
+                if ((to && !str_eq(to, name) && is_taken(c, req, &own, to)) || !check_body(req, url)) {
                         sources_done(&own);
                         return;
                 }
                 sources_remove(&own, name);
-                sources_add(&own, to, same ? url : text_of(req, "url"), text_of(req, "branch"), text_of(req, "kind"));
+                sources_add(&own, to, url, text_of(req, "branch"), text_of(req, "kind"));
                 store(c, req, p, &own);
                 reply_with(c, req, &own, to);
         }
