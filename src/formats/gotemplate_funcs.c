@@ -39,7 +39,9 @@ static int equal(struct gt_call *c, const struct gt_value *a, const struct gt_va
         case B_STRING:  *ret = order_text(a, b) == 0; break;
         case B_INT:     *ret = json_object_get_int64(a->o) == json_object_get_int64(b->o); break;
         case B_FLOAT:   *ret = json_object_get_double(a->o) == json_object_get_double(b->o); break;
-        default:        break;
+        default:                        /* two times, or a time and a list */
+                *ret = gt_type(a) == GT_TYPE_TIME && gt_type(b) == GT_TYPE_TIME && json_object_get_int64(a->o) == json_object_get_int64(b->o);
+                break;
         }
         return 0;
 }
