@@ -42,7 +42,8 @@ core_handler service_restart;                   /* service_restart.c */
 core_handler service_upgrade, service_cancelupgrade, service_finishupgrade, service_rollback;   /* upgrade.c */
 core_handler service_upgrade_to;                /* upgrade_to.c: to another service */
 struct plan_request service_request(struct core *c, const struct record *s);
-/* One pass: does what engine/plan.h says. DONE when the service is as it should be, else WAIT: its containers and a held-back try wake it. */
+/* One pass: does what engine/plan.h says. DONE when the service is as it should be, else WAIT: its containers and a held-back try wake it.
+ * run: NULL for a service that nobody works on. */
 enum step service_reconcile(struct core *c, struct record *s, struct run *run);
 core_handler stack_create, stack_remove;
 void service_idle(struct core *c, struct record *s);

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { HOLD_BASE_MS = 2000, HOLD_MAX_MS = 120000 };
+enum { HOLD_BASE_MS = 2000, HOLD_MAX_MS = 120000, HOLD_IDLE = 8 /* as after so many tries, where no run counts them */ };
 
 static bool usable(void *arg, const struct record *host) { return host_usable(arg, host); }
 static bool lost(void *arg, const struct record *host) {
@@ -239,10 +239,11 @@ static bool grow(struct core *c, struct record *s) {
 
 /* What fails is tried again, but not at once. */
 static void hold_back(struct core *c, struct record *s, struct run *run, const struct plan *plan) {
-        run->attempts++;
-        int64_t hold = MIN((int64_t) HOLD_MAX_MS, HOLD_BASE_MS + ((int64_t) 100 << MIN(run->attempts, (uint16_t) 16)));
+        if (run)
+                run->attempts++;
+        int64_t hold = MIN((int64_t) HOLD_MAX_MS, HOLD_BASE_MS + ((int64_t) 100 << MIN(run ? run->attempts : HOLD_IDLE, 16)));
         core_put_int(c, s, F_holdUntilMs, core_wall_ms(c) + hold);
-        if (!plan->message)
+        if (!run || !plan->message)
                 return;
         text_unref(run->error);
         run->error = text_get(plan->message, strlen(plan->message));
@@ -395,6 +396,8 @@ void service_idle(struct core *c, struct record *s) {
         struct record *stack = world_get(c->world, T_stack, record_int(s, F_stackId));
         if (stack && stack->run)
                 core_wake(c, stack);
+        if (s->state == S_upgraded)
+                (void) service_reconcile(c, s, NULL);   /* its containers are kept running, as what it is now; it stays upgraded */
         if (s->state != S_active && s->state != S_updating_active)
                 return;
         struct plan_request req = service_request(c, s);

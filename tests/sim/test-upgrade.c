@@ -414,6 +414,21 @@ TEST(a_second_upgrade_starts_from_the_first_ones_end) {
         CHECK_INT(tally(&s, svc).all, ==, 2);
         sim_close(&s);
 }
+TEST(an_upgraded_service_keeps_its_containers_running) {
+        struct sim s;
+        struct record *svc = begin(&s, 26, 1, 2, image, NULL);
+        CHECK_INT(sim_upgrade(&s, svc->id, next), ==, 0);
+        until(&s, svc, S_upgraded, 60000);
+        simhosts_kill_container(s.hosts, 0, &s.rng);
+        sim_run(&s, 1000);
+        simhosts_remove_container(s.hosts, 0, &s.rng);
+        sim_run(&s, 200000);
+        STATE(svc, "upgraded");
+        CHECK_INT(tally(&s, svc).running, ==, 2);
+        CHECK_INT(tally(&s, svc).aside_stopped, ==, 2);
+        sim_close(&s);
+}
+
 /* ---- to another service (2.6) ---- */
 static struct record *second(struct sim *s, const char *name, int scale) {
         struct record *r = sim_service(s, sim_find(s, T_stack, "s"), name, scale, image);
