@@ -1,5 +1,7 @@
 #include "compose_player.h"
 
+#include <sys/stat.h>
+
 #include <stdio.h>
 
 #include "base/sbuf.h"
@@ -16,8 +18,10 @@ char *player_read_file(const char *path, size_t *ret_len) {
         FILE *f = fopen(path, "re");
         if (!f)
                 return NULL;
-        char *text = dr_xmalloc(FILE_BYTES_MAX + 1);
-        size_t n = fread(text, 1, FILE_BYTES_MAX, f);
+        struct stat st;
+        size_t size = fstat(fileno(f), &st) == 0 && st.st_size < FILE_BYTES_MAX ? (size_t) st.st_size : FILE_BYTES_MAX;
+        char *text = dr_xmalloc(size + 1);
+        size_t n = fread(text, 1, size, f);
         fclose(f);
         text[n] = 0;
         if (ret_len)
