@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'e2e'))
 import harness
-from harness import IMAGE, IMAGE_CMD, until
+from harness import IMAGE, until
 
 PORT, SCALE, BATCH = 8085, 3, 1         # BATCH: upgrade_strategy of templates/hello
 STACK = 'hello'
@@ -51,28 +51,32 @@ class Poller:
             raise AssertionError(f'the poller ended with {self.process.returncode}: {errors}')
 
 
-@unittest.skipIf(harness.why_not(), harness.why_not())
-class Catalog(harness.Case):
+def load_images(w):
+    """The images of the example templates, made and loaded as `make run` does."""
+    drover = harness.program('drover')
+    engines = [f'{drover} lab --name {w.name} docker {h}' for h in w.hosts]
+    r = subprocess.run([os.path.join(ROOT, 'examples/demo/images.sh'), drover, *engines], env=w.env(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                       timeout=harness.DEADLINE_S, check=False)
+    if r.returncode != 0:
+        raise AssertionError(f'images.sh: {r.stdout}{r.stderr}')
+
+
+class WithImages(harness.Case):
+    join = True
+
     @classmethod
     def make_world(cls):
-        w = harness.World(cls.hosts)
+        w = harness.World(cls.hosts, join=cls.join)
         try:
-            cls.load(w, w.hosts)
+            load_images(w)
         except BaseException:
             w.close(failed=True)
             raise
         return w
 
-    @classmethod
-    def load(cls, w, hosts):
-        """The images of the example templates, made and loaded as `make run` does."""
-        drover = harness.program('drover')
-        engines = [f'{drover} lab --name {w.name} docker {h}' for h in hosts]
-        r = subprocess.run([os.path.join(ROOT, 'examples/demo/images.sh'), drover, *engines], env=w.env(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                           timeout=harness.DEADLINE_S, check=False)
-        if r.returncode != 0:
-            raise AssertionError(f'images.sh: {r.stdout}{r.stderr}')
 
+@unittest.skipIf(harness.why_not(), harness.why_not())
+class Catalog(WithImages):
     # ---- what is there ----
     def running(self):
         """Ids of API and engine of the stack's running containers, by name."""
@@ -162,38 +166,46 @@ class Catalog(harness.Case):
         w.settle()
         self.assertEqual({c['id']: c['externalId'] for c in w.containers()}, before)
 
+
+@unittest.skipIf(harness.why_not(), harness.why_not())
+class NewEnvironment(WithImages):
+    hosts, join = 1, False
+
+    def clean(self):
+        pass                            # there is nothing in the first environment
+
+    def stacks(self):
+        return {s['name']: s for s in self.world.api.list(f'/v2-beta/projects/{self.env["id"]}/stacks') if s['state'] not in harness.GONE}
+
+    def engine(self):
+        return sorted((e['name'].rsplit('-', 1)[0], e['state']) for e in self.world.engine_containers('host1'))
+
     def test_an_environment_comes_up_with_its_first_host_and_takes_its_stacks_along(self):
         w = self.world
         compose = f"version: '2'\nservices:\n  agent:\n    image: {IMAGE}\n    labels: {{io.rancher.scheduler.global: 'true'}}\n"
-        template = w.api.post('/v2-beta/projecttemplates', {'name': 'two', 'stacks': [
+        w.api.post('/v2-beta/projecttemplates', {'name': 'two', 'stacks': [
             {'name': 'watch', 'templateId': 'library:beacon', 'answers': {'EVERY': '5'}},
             {'name': 'own', 'dockerCompose': compose, 'rancherCompose': "version: '2'\n"}]})
-        until(lambda: w.api.get(f'/v2-beta/projecttemplates/{template["id"]}')['state'] == 'active', 'the template')
         w.drover('env', 'create', '--template', 'two', 'second')
-        env = until(lambda: next((p for p in w.api.list('/v2-beta/projects') if p['name'] == 'second' and p['state'] == 'active'), None), 'the environment')
-        path = f'/v2-beta/projects/{env["id"]}'
+        self.env = until(lambda: next((p for p in w.api.list('/v2-beta/projects') if p['name'] == 'second' and p['state'] == 'active'), None), 'the environment')
+        until(lambda: set(self.stacks()) == {'watch', 'own'}, lambda: f'two stacks: {list(self.stacks())}')
+        self.assertEqual({s['system'] for s in self.stacks().values()}, {True})
+        self.assertEqual(self.stacks()['watch']['externalId'], 'catalog://library:beacon:1')
+        self.assertEqual(w.api.list(f'/v2-beta/projects/{self.env["id"]}/containers'), [])
 
-        def stacks():
-            return {s['name']: s for s in w.api.list(path + '/stacks')}
-        until(lambda: set(stacks()) == {'watch', 'own'}, lambda: f'two stacks: {list(stacks())}')
-        self.assertEqual({s['system'] for s in stacks().values()}, {True})
-        self.assertEqual(w.api.list(path + '/containers'), [])
-        self.assertEqual(stacks()['watch']['externalId'], 'catalog://library:beacon:1')
+        w.lab('up', '--server', w.server.url, '--environment', 'second', *w.lab_options())
+        until(lambda: {s['healthState'] for s in self.stacks().values()} == {'healthy'},
+              lambda: f'healthy stacks: {[(s["name"], s["state"], s["healthState"]) for s in self.stacks().values()]}')
+        until(lambda: self.engine() == [('r-own-agent-1', 'running'), ('r-watch-beacon-1', 'running')], lambda: f'two running containers: {self.engine()}')
 
-        # The host is there with its images before it joins, since there is no registry.
-        w.lab('up', '--hosts', '4', *w.lab_options())
-        w.lab('image', IMAGE, '--from-busybox', '--cmd', IMAGE_CMD)
-        self.load(w, ['host4'])
-        w.lab('up', '--hosts', '4', '--server', w.server.url, '--environment', 'second', *w.lab_options())
-        until(lambda: {s['healthState'] for s in stacks().values()} == {'healthy'}, lambda: f'healthy stacks: {[(s["name"], s["state"], s["healthState"]) for s in stacks().values()]}')
+        ids = [s['id'] for s in self.stacks().values()]
 
-        def engine():
-            return [(e['name'].rsplit('-', 1)[0], e['state']) for e in w.engine_containers('host4')]
-        until(lambda: sorted(engine()) == [('r-own-agent-1', 'running'), ('r-watch-beacon-1', 'running')], lambda: f'two running containers: {engine()}')
+        def there():
+            return [(s['name'], s['state']) for s in w.api.list('/v2-beta/stacks?all=true') if s['id'] in ids and s['state'] not in harness.GONE]
+        self.assertEqual(len(there()), 2)
         w.drover('env', 'rm', 'second', '-w')
-        until(lambda: not engine(), lambda: f'no containers on host4: {engine()}')
-        self.assertFalse([s for s in w.api.list('/v2-beta/stacks?removed_null=true') if s['accountId'] == env['id'] and s['state'] not in harness.GONE])
-        w.drover('env', 'templates', 'rm', 'two')
+        until(lambda: not there(), lambda: f'the stacks went too: {there()}')
+        until(lambda: not self.engine(), lambda: f'no containers on the host: {self.engine()}')
 
 
 if __name__ == '__main__':
