@@ -13,22 +13,32 @@ enum step account_deactivate(struct core *c, struct record *a, struct run *run, 
         return STEP_CHAIN;
 }
 
+/* Goes on with the end of one record by the first process its state allows; one that has none, and nothing under way, goes at once. */
+static void end_record(struct core *c, struct record *r) {
+        static const char *const actions[] = { "remove", "deactivate" };
+        for (size_t i = 0; r->state != S_removing && i < ARRAY_LEN(actions); i++) {
+                enum process_id p = process_by_action((enum type_id) r->type, actions[i]);
+                if (p != P_NONE && core_process_allowed(r, p)) {
+                        (void) core_process_start(c, r, p, NULL, NULL);
+                        return;
+                }
+        }
+        if (!r->run)
+                core_delete(c, r);
+}
+
 /* What has a life of its own but needs no host: true when all of it is gone. */
 static bool end_owned(struct core *c, enum type_id table, int64_t account_id) {
-        enum process_id p = process_by_action(table, "remove");
-        const struct records *l = world_of_account(c->world, table, account_id);
-        for (size_t i = l->n; i-- > 0;) {
-                l = world_of_account(c->world, table, account_id);
-                if (p == P_NONE || (l->v[i]->state != S_removing && core_process_start(c, l->v[i], p, NULL, NULL) < 0))
-                        core_delete(c, l->v[i]);
-        }
+        for (size_t i = world_of_account(c->world, table, account_id)->n; i-- > 0;)
+                end_record(c, world_of_account(c->world, table, account_id)->v[i]);
         return world_of_account(c->world, table, account_id)->n == 0;
 }
 
 /* What stands beside stacks and hosts, then rows that only say who and how. */
 static bool end_rest(struct core *c, const struct record *a) {
         static const enum type_id owned[] = {
-                T_scheduledUpgrade, T_projectTemplate, T_volumeTemplate, T_snapshot, T_volume, T_secret, T_certificate, T_hostTemplate, T_userPreference,
+                T_scheduledUpgrade, T_projectTemplate, T_volumeTemplate, T_snapshot, T_volume, T_secret, T_certificate, T_hostTemplate, T_network, T_networkDriver,
+                T_storageDriver, T_userPreference,
         };
         static const enum type_id rows[] = { T_credential, T_projectMember, T_storagePool, T_physicalHost, T_genericObject };
         bool over = true;

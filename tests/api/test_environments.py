@@ -198,12 +198,18 @@ class TestStacks(World):
             rows = [r for r in self.admin.get('/%s?all=true' % kind).rows if r.get('accountId') == p['id'] and r['state'] not in ('removed', 'purged')]
             self.assertEqual(rows, [], kind)
 
+    def network_driver(self, path):
+        stack = self.check(self.admin.post(path + '/stacks', {'name': self.name('net')}), 201)
+        launch = {'imageUuid': 'docker:sim:net'}
+        self.check(self.admin.post(path + '/networkdriverservices', {'name': 'd', 'stackId': stack['id'], 'launchConfig': launch, 'networkDriver': {'name': 'd'}}), 201)
+        return self.until(lambda: self.admin.get(path + '/networkdrivers').rows, 'the driver')[0]['id']
+
     def test_what_stands_beside_stacks_and_hosts_goes_too(self):
         p = self.project()
         path = '/projects/' + p['id']
         stack = self.check(self.admin.post(path + '/stacks', {'name': 'a'}), 201)
         made = [('secrets', {'name': 's', 'value': 'eA=='}), ('apikeys', {'name': 'k'}), ('registrationtokens', {}), ('hosttemplates', {'name': 'h'}),
-                ('volumes', {'name': 'v', 'driver': 'local'}), ('volumetemplates', {'name': 'vt', 'stackId': stack['id']})]
+                ('networks', {'name': 'n', 'networkDriverId': self.network_driver(path)}), ('volumes', {'name': 'v', 'driver': 'local'}), ('volumetemplates', {'name': 'vt', 'stackId': stack['id']})]
         for kind, body in made:
             self.check(self.admin.post('%s/%s' % (path, kind), body), 201)
         self.check(self.admin.delete(path), 200)
@@ -211,6 +217,22 @@ class TestStacks(World):
         for kind, _ in made:
             rows = [r for r in self.admin.get('/%s?all=true' % kind).rows if r.get('accountId') == p['id'] and r['state'] not in ('removed', 'purged')]
             self.assertEqual(rows, [], kind)
+
+    def test_the_default_network_is_one_that_can_be_used(self):
+        p = self.project()
+        path = '/projects/' + p['id']
+        default = lambda: self.admin.get(path)['defaultNetworkId']
+        self.assertIsNone(default())
+        nets, driver = [], self.network_driver(path)
+        for kind, name in (('networks', 'a'), ('networks', 'b')):
+            n = self.check(self.admin.post('%s/%s' % (path, kind), {'name': name, 'networkDriverId': driver}), 201)
+            self.admin.wait('%s/%s/%s' % (path, kind, n['id']), 'active')
+            nets.append(n['id'])
+            self.until(lambda: default() == nets[0], default)
+        self.check(self.admin.post('%s/networks/%s?action=deactivate' % (path, nets[0])), 202)
+        self.until(lambda: default() == nets[1], default)
+        self.check(self.admin.post('%s/networks/%s?action=deactivate' % (path, nets[1])), 202)
+        self.until(lambda: default() is None, default)
 
     def test_answers_reach_the_stack_and_its_services(self):
         compose = COMPOSE % 'x' + '    environment:\n      WHO: ${who}\n      N: ${n}\n'
@@ -274,6 +296,16 @@ class TestCatalogs(World):
         self.until(lambda: [t['description'] for t in mine()] == ['first', 'second'], lambda: mine())
         self.again()
         self.assertEqual(len(mine()), 2)
+
+    def test_the_first_environment_gets_the_template_that_is_meant_for_it(self):
+        title = self.name('First')
+        self.catalog.project('first', {0: 'name: %s\nstacks:\n  - name: net\n    templateId: %s:infra*net\n' % (title.upper(), self.label)})
+        self.catalog.infra('net', {0: 'net'})
+        self.assertIsNone(self.admin.get('/projects/1a5')['projectTemplateId'])
+        self.check(self.admin.put('/settings/project.template.default.name', {'value': title}), 200)
+        self.read()
+        self.until(lambda: 'net' in [s['name'] for s in self.stacks({'id': '1a5'})], lambda: self.admin.get('/projects/1a5')['transitioningMessage'])
+        self.assertIsNotNone(self.admin.get('/projects/1a5')['projectTemplateId'])
 
     def test_installing_and_removing_an_orchestrator_changes_the_environment(self):
         self.catalog.infra('k8s', {0: 'k8s'})
@@ -520,6 +552,7 @@ class TestCommandLine(World):
         self.assertEqual([(e['name'], e.get('templateId'), e.get('templateVersionId')) for e in self.admin.get('/projectTemplates/' + made)['stacks']],
                          [('ipsec', 'library:infra*ipsec', None), ('net', None, 'library:infra*vxlan:3')])
         self.assertIn('base', self.run_cli('env', 'templates'))
+        self.assertEqual(self.run_cli('env', 'upgrades', '-q'), '')
         self.run_cli('env', 'templates', 'rm', 'named', 'base2')
 
         p = self.run_cli('--wait', 'env', 'create', 'first', '-t', 'base', '--description', 'd', '--member', login + '=owner', '--member', 'admin=owner')
@@ -533,6 +566,8 @@ class TestCommandLine(World):
         self.until(lambda: [s['name'] for s in self.stacks({'id': twin})] == ['one'], lambda: self.admin.get('/projects/' + twin)['transitioningMessage'])
         self.assertEqual({m['name']: m['role'] for m in self.admin.get('/projects/%s/projectMembers' % twin).rows}, roles)
         self.assertEqual(self.admin.get('/projects/' + twin)['description'], 'd')
+        copy = self.run_cli('env', 'templates', 'create', 'copy', '--from', 'renamed')
+        self.assertEqual([(e['name'], 'sim:busybox' in e['dockerCompose']) for e in self.admin.get('/projectTemplates/' + copy)['stacks']], [('one', True)])
         self.assertIn('no environment template', self.run_cli('env', 'create', 'x', '-t', 'nothing', status=1))
         self.run_cli('--wait', 'env', 'deactivate', 'twin')
         self.assertEqual(self.admin.get('/projects/' + twin)['state'], 'inactive')

@@ -16,12 +16,37 @@ static void put_orchestration(struct core *c, struct record *project) {
                 core_put_bool(c, project, F_virtualMachine, kind.virtual_machine);
 }
 
+/* The network that containers of mode "managed" get (orchestration.md 7.1): the one there is while it can be used, else the last active one, else
+ * one that is on its way. */
+static bool is_usable_network(const struct record *n) {
+        return (n->state == S_activating || n->state == S_active || n->state == S_updating_active) && n->kind != T_hostOnlyNetwork &&
+               !str_starts(str_or(record_str(n, F_kind), type_name((enum type_id) n->kind)), "docker");
+}
+
+static void put_default_network(struct core *c, struct record *project) {
+        const struct records *l = world_of_account(core_world(c), T_network, project->id);
+        int64_t now = record_int(project, F_defaultNetworkId), last = 0, coming = 0;
+        for (size_t i = 0; i < l->n; i++) {
+                const struct record *n = l->v[i];
+                if (!is_usable_network(n))
+                        continue;
+                if (n->id == now)
+                        return;
+                *(n->state == S_activating ? &coming : &last) = n->id;
+        }
+        if (last || coming)
+                core_put_int(c, project, F_defaultNetworkId, last ? last : coming);
+        else
+                core_clear(c, project, F_defaultNetworkId);
+}
+
 static void look(struct environments *e, struct record *project, bool again) {
         switch (project->state) {
         case S_active: case S_updating_active: case S_upgrading:
                 make_stacks(e->core, e->api, e->catalogs, project, again);
                 make_stacks_start(e->core, e->api, project);
                 put_orchestration(e->core, project);
+                put_default_network(e->core, project);
                 break;
         case S_removing: case S_removed: case S_purging: case S_purged:
                 break;
@@ -86,7 +111,7 @@ static void on_change(void *arg, const struct record *r) {
                 mark(e, r->account_id, r->state == S_removed);
                 upgrades_stack_changed(e->upgrades, r);
                 break;
-        case T_host:
+        case T_host: case T_network:
                 mark(e, r->account_id, false);
                 break;
         case T_service:
