@@ -102,7 +102,7 @@ static const char *image_of(const char *uuid) { return str_starts(uuid, "docker:
 
 static void write_image(struct json_object *o, const char *key, const struct json_object *lc) {
         const char *image = image_of(json_str(lc, "imageUuid", ""));
-        if (*image && !str_eq(image, COMPOSE_NO_IMAGE))
+        if (*image)
                 json_set_str(o, key, image);
 }
 

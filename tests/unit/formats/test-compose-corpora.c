@@ -10,20 +10,22 @@
 
 /* Every version of every template of the public catalogs below DROVER_CORPORA (no part of drover), with default and other answers, against
  * what Rancher's own executor made of it, and through export and import: files CATALOG/BASE/TEMPLATE.jsonl below DROVER_GOLDEN (else golden/compose/corpora beside
- * DROVER_CORPORA). Prints a report by category with counts per reason. Without DROVER_CORPORA it reads the stacks that are part of drover:
- * test-compose-stacks.c does that. */
+ * DROVER_CORPORA). Prints a report by category with counts per reason. test-compose-stacks.c does the same for the stacks that are part
+ * of drover, always. */
 enum { LINE_BYTES_MAX = 8 << 20, REASONS_MAX = 500, SHOWN_MAX = 40 };
 
-enum verdict { EQUAL, EQUAL_REFUSED, ON_PURPOSE, REFUSED, ACCEPTED, OTHER, VERDICT_MAX };
+enum verdict { EQUAL, EQUAL_REFUSED, ON_PURPOSE, ON_PURPOSE_REFUSED, REFUSED, ACCEPTED, OTHER, VERDICT_MAX };
 static const char *const verdicts[VERDICT_MAX] = {
-        [EQUAL] = "same requests", [EQUAL_REFUSED] = "refused by both", [ON_PURPOSE] = "differs on purpose", [REFUSED] = "refused here only",
+        [EQUAL] = "same requests", [EQUAL_REFUSED] = "refused by both", [ON_PURPOSE] = "accepted on purpose",
+        [ON_PURPOSE_REFUSED] = "refused on purpose", [REFUSED] = "refused here only",
         [ACCEPTED] = "accepted here only", [OTHER] = "other requests",
 };
 
-/* Where drover's rule is another one (spec compose.md): by what upstream said. */
-static const struct { const char *error, *why; } on_purpose[] = {
-        { "function \"service_name\" not defined", "a document with an unknown template function is plain text" },
-        { "function \"stack_name\" not defined", "a document with an unknown template function is plain text" },
+/* Where drover's rule is another one (spec compose.md): by what upstream said, or drover where upstream went on. */
+static const struct { bool ours; const char *error, *why; } on_purpose[] = {
+        { false, "function \"service_name\" not defined", "a document with an unknown template function is plain text" },
+        { false, "function \"stack_name\" not defined", "a document with an unknown template function is plain text" },
+        { true, "can't give argument to non-function", "a template that fails while it runs is an error, for which upstream cuts the document off" },
 };
 
 struct category { char *name; size_t lines, counts[VERDICT_MAX]; };
@@ -64,9 +66,9 @@ static void count_reason(const char *kind, const char *text) {
                 vec_push(&reasons, ((struct reason) { sbuf_steal(&b), 1 }));
 }
 
-static const char *purpose(const char *error) {
+static const char *purpose(bool ours, const char *error) {
         for (size_t i = 0; error && i < ARRAY_LEN(on_purpose); i++)
-                if (strstr(error, on_purpose[i].error))
+                if (on_purpose[i].ours == ours && strstr(error, on_purpose[i].error))
                         return on_purpose[i].why;
         return NULL;
 }
@@ -78,13 +80,14 @@ static enum verdict judge(struct player *p, const char *name, const struct json_
                 return EQUAL_REFUSED;
         }
         if (p->error) {
-                count_reason("refused here only", p->error);
-                if (shown++ < SHOWN_MAX)
+                const char *why = purpose(true, p->error);
+                count_reason(why ? "differs on purpose" : "refused here only", why ? why : p->error);
+                if (!why && shown++ < SHOWN_MAX)
                         print_message("%s: refused: %s\n", name, p->error);
-                return REFUSED;
+                return why ? ON_PURPOSE_REFUSED : REFUSED;
         }
         if (error) {
-                const char *why = purpose(error);
+                const char *why = purpose(false, error);
                 count_reason(why ? "differs on purpose" : "accepted here only", why ? why : error);
                 if (!why && shown++ < SHOWN_MAX)
                         print_message("%s: accepted, but upstream: %s\n", name, error);
@@ -122,7 +125,7 @@ static void run_line(const char *category, const char *folder, const struct json
         c->counts[v]++;
         if (str_eq(variant, "default")) {
                 default_lines++;
-                default_refused += v == REFUSED;
+                default_refused += v == REFUSED || v == ON_PURPOSE_REFUSED;
         }
 }
 
@@ -184,8 +187,8 @@ static size_t report(void) {
                 free(reasons.v[i].text);
         }
         wrong = all[REFUSED] + all[ACCEPTED] + all[OTHER];
-        print_message("  together %zu: %zu equal, %zu refused by both, %zu on purpose, %zu wrong; with default answers %zu of %zu are refused here only\n",
-                      lines, all[EQUAL], all[EQUAL_REFUSED], all[ON_PURPOSE], wrong, default_refused, default_lines);
+        print_message("  together %zu: %zu equal, %zu refused by both, %zu accepted and %zu refused on purpose, %zu wrong; with default answers %zu of %zu are "
+                      "refused here only\n", lines, all[EQUAL], all[EQUAL_REFUSED], all[ON_PURPOSE], all[ON_PURPOSE_REFUSED], wrong, default_refused, default_lines);
         vec_done(&categories);
         vec_done(&reasons);
         return wrong;
