@@ -9,8 +9,8 @@
 #include "base/vec.h"
 
 /* Every version of every template of the public catalogs below DROVER_CORPORA (no part of drover), with default and other answers, against
- * what Rancher's own executor made of it, and through export and import: files CATALOG/BASE/TEMPLATE.jsonl below DROVER_GOLDEN (else golden/compose/corpora beside
- * DROVER_CORPORA). Prints a report by category with counts per reason. test-compose-stacks.c does the same for the stacks that are part
+ * what Rancher's own executor made of it, and through export and import: files compose/corpora/CATALOG/BASE/TEMPLATE.jsonl below
+ * DROVER_GOLDEN (else golden beside DROVER_CORPORA). Prints a report by category with counts per reason. test-compose-stacks.c does the same for the stacks that are part
  * of drover, always. */
 enum { LINE_BYTES_MAX = 8 << 20, REASONS_MAX = 500, SHOWN_MAX = 40 };
 
@@ -203,9 +203,10 @@ TEST(every_template_of_the_public_catalogs_gives_the_recorded_requests) {
         auto_free char *folder = dr_xstrdup(corpora);
         while (str_ends(folder, "/"))
                 folder[strlen(folder) - 1] = '\0';
-        auto_free char *beside = dr_xasprintf("%s/../golden/compose/corpora", folder);
+        const char *named = getenv("DROVER_GOLDEN");
+        auto_free char *recorded = named ? dr_xasprintf("%s/compose/corpora", named) : dr_xasprintf("%s/../golden/compose/corpora", folder);
         corpora = folder;
-        golden = getenv("DROVER_GOLDEN") ? getenv("DROVER_GOLDEN") : beside;
+        golden = recorded;
         CHECK_INT(nftw(golden, visit, 16, FTW_PHYS), ==, 0);
         CHECK_INT(default_lines, >, 0);
         CHECK_INT(report(), ==, 0);
