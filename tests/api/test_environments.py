@@ -528,6 +528,28 @@ class TestRestart(unittest.TestCase):
         self.assertEqual(sorted(x['name'] for x in w.services(p)), ['of-' + n for n in names])
         self.assertEqual(s.end(), 0)
 
+    def test_killed_while_infrastructure_is_upgraded(self):
+        w = TestUpgrades('setUp')
+        w.server = s = client.Server(('--simulator', '--sim-hosts', '0'))
+        self.addCleanup(s.close)
+        s.start()
+        w.catalog = Catalog()
+        self.addCleanup(w.catalog.close)
+        w.publish('network-services', {0: w.OLD})
+        p = w.environment('network-services')
+        w.publish('network-services', {0: w.OLD, 1: w.NEW})
+        w.until(lambda: w.planned(p), 'an upgrade')
+        w.task('run.scheduled')
+        for _ in range(5):
+            s.end(signal.SIGKILL)
+            s.start()
+            w.until(lambda: s.admin().get('/projects/' + p['id']).status == 200, 'the server')
+        stack = lambda: w.stack(p, 'network-services')
+        w.until(lambda: (stack()['state'], stack()['externalId']) == ('active', 'catalog://library:infra*network-services:1'), stack)
+        w.until(lambda: set(w.planned(p).values()) <= {'done', 'removing', 'removed'}, lambda: w.planned(p))
+        self.assertEqual([x['launchConfig']['imageUuid'] for x in w.services(p)], ['docker:' + w.NEW])
+        self.assertEqual(s.end(), 0)
+
 
 @unittest.skipUnless(CLI, 'DROVER_CLI names the program')
 class TestCommandLine(World):

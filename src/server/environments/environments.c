@@ -99,25 +99,37 @@ static void load_templates(struct environments *e) {
         schedule(e);
 }
 
+static bool project_waits(struct environments *e, int64_t project_id) {
+        const struct record *project = world_get(core_world(e->core), T_account, project_id);
+        return project && make_stacks_waits(project);
+}
+
+static bool project_fails(struct environments *e, int64_t project_id) {
+        const struct record *project = world_get(core_world(e->core), T_account, project_id);
+        return project && record_str(project, F_transitioningState);
+}
+
 static void on_change(void *arg, const struct record *r) {
         struct environments *e = arg;
-        const struct record *project;
         switch ((enum type_id) r->type) {
         case T_account:
                 if (r->kind == T_project)
                         mark(e, r->id, false);
                 break;
-        case T_stack:                           /* one that goes may have had the name that another wants */
-                mark(e, r->account_id, r->state == S_removed);
-                upgrades_stack_changed(e->upgrades, r);
-                break;
-        case T_host: case T_network:
-                mark(e, r->account_id, false);
-                break;
-        case T_service:
-                project = world_get(core_world(e->core), T_account, r->account_id);
-                if (project && make_stacks_waits(project))
+        case T_stack:
+                if (record_bool(r, F_system)) {
                         mark(e, r->account_id, false);
+                        upgrades_stack_changed(e->upgrades, r);
+                }
+                if (r->state == S_removed && project_fails(e, r->account_id))   /* it may have had the name that another wants */
+                        mark(e, r->account_id, true);
+                break;
+        case T_host: case T_service:
+                if (project_waits(e, r->account_id))
+                        mark(e, r->account_id, false);
+                break;
+        case T_network:
+                mark(e, r->account_id, false);
                 break;
         case T_setting:
                 if (str_starts(record_name(r), "project.template.") || str_eq(record_name(r), "catalog.execute"))

@@ -125,17 +125,28 @@ static void try_entry(struct core *c, struct api *a, struct catalogs *catalogs, 
         json_set_str(entry, "problem", err.message);
 }
 
-void make_stacks(struct core *c, struct api *a, struct catalogs *catalogs, struct record *project, bool again) {
-        if (!record_json(project, F_templateEntries))
-                return;
+static bool is_wanted(const struct json_object *e, bool again) { return !json_get(e, "stackId") && (again || !json_get(e, "problem")); }
+
+static void try_all(struct core *c, struct api *a, struct catalogs *catalogs, struct record *project, bool again) {
         AUTO(json_free) struct json_object *entries = json_copy(record_json(project, F_templateEntries));
         for (size_t i = 0; i < list_len(entries); i++) {
                 struct json_object *e = json_object_array_get_idx(entries, i);
-                if (!json_get(e, "stackId") && (again || !json_get(e, "problem")))
+                if (is_wanted(e, again))
                         try_entry(c, a, catalogs, project, e);
         }
         core_put(c, project, F_templateEntries, value_json(entries));
-        show_problems(c, project, entries);
+}
+
+void make_stacks(struct core *c, struct api *a, struct catalogs *catalogs, struct record *project, bool again) {
+        const struct json_object *entries = record_json(project, F_templateEntries);
+        if (!entries)
+                return;
+        for (size_t i = 0; i < list_len(entries); i++)
+                if (is_wanted(json_object_array_get_idx(entries, i), again)) {
+                        try_all(c, a, catalogs, project, again);
+                        break;
+                }
+        show_problems(c, project, record_json(project, F_templateEntries));
 }
 
 /* ---- start ---- */
