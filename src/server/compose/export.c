@@ -67,7 +67,8 @@ static struct json_object *volumes_of(struct api_req *req, const struct record *
 }
 
 static int find_name(void *ctx, enum compose_ref kind, const char *text, struct compose_named *ret) {
-        static const enum type_id tables[] = { [COMPOSE_REF_SERVICE] = T_service, [COMPOSE_REF_CERTIFICATE] = T_certificate, [COMPOSE_REF_SECRET] = T_secret };
+        static const enum type_id tables[] = { [COMPOSE_REF_SERVICE] = T_service, [COMPOSE_REF_CERTIFICATE] = T_certificate, [COMPOSE_REF_SECRET] = T_secret,
+                                                [COMPOSE_REF_CONTAINER] = T_instance };
         struct api_req *req = ctx;
         int64_t id;
         if (id_decode_number(text, strlen(text), false, &id) < 0)
