@@ -3,6 +3,7 @@ import base64
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import tempfile
 import threading
@@ -619,10 +620,14 @@ class Remotes(CatalogCase):
                 pass
         return found
 
-    def test_the_server_ends_at_once_while_a_remote_hangs(self):
+    def test_the_server_ends_while_a_remote_hangs_and_a_client_that_waited_has_left(self):
         silent = self.serve(Silent())
         self.set_catalogs(h='git://127.0.0.1:%d/x' % silent.port)
         self.assertTrue(silent.came.wait(client.WAIT_S))
+        with socket.create_connection(('127.0.0.1', self.server.port)) as s:
+            s.sendall(('POST /v1-catalog/templates?action=refresh HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nAuthorization: %s\r\n\r\n' % self.c.headers['Authorization']).encode())
+            self.assertEqual(self.catalog('h')['transitioning'], 'yes')
+        self.assertEqual(self.c.get('').status, 200)
         self.assertEqual(self.server.end(), 0)
         self.assertEqual(self.children(), [])
         self.server.start()

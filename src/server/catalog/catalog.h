@@ -33,7 +33,7 @@ struct catalog_version {
         const char *version, *min, *max, *upgrade_from; /* version strings; "" where there is none */
         int64_t revision;                       /* -1: the folder is named by a semantic version */
         bool is_default;                        /* the template's default version */
-        const char *docker_compose;             /* docker-compose.yml or, when that is absent or blank, docker-compose.yml.tpl; NULL: neither */
+        const char *docker_compose; /* docker-compose.yml or, when that is absent or blank, docker-compose.yml.tpl; NULL: neither */
         const char *rancher_compose;            /* rancher-compose.yml, else .tpl; NULL: neither */
         const char *project;                    /* project.yml; NULL: none */
         const struct snapshot_version *inside;  /* for catalog_file() */
@@ -42,7 +42,8 @@ struct catalog_version {
  * front is taken off. Looks in the environment's catalogs and the global ones; project_id 0: the global ones only. rancher_version: which
  * server it must be for; NULL: this one (setting rancher.server.version); "": any.
  * Returns 0 or negative with *err: DR_E_NOT_FOUND, DR_E_INVALID_FORMAT (no id). */
-int catalog_find(struct catalogs *c, int64_t project_id, const char *id, const char *rancher_version, struct catalog_version *ret, struct dr_error *err);
+int catalog_find(struct catalogs *c, int64_t project_id, const char *id, const char *rancher_version, struct catalog_version *ret,
+                 struct dr_error *err);
 /* A file of the version by its base name, NUL-terminated; NULL: none. ret_len may be NULL. */
 const char *catalog_file(const struct catalog_version *v, const char *name, size_t *ret_len);
 /* The version that catalog_find() gives for each template of that base ("infra", "project", "") that has one. */

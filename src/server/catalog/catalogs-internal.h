@@ -30,7 +30,8 @@ bool catalogs_shows(const struct catalogs *c, const struct catalog_entry *e, int
 void catalogs_reload(struct catalogs *c);       /* after the setting or an environment's list has changed */
 void catalogs_hide(struct catalogs *c, const char *name);       /* a global one, until the next refresh */
 const char *catalogs_server_version(struct catalogs *c);
-void catalogs_version_id(const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v, char ret[CATALOG_ID_MAX]);        /* v NULL: of the template */
+void catalogs_version_id(const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v,
+                         char ret[CATALOG_ID_MAX]); /* v NULL: of the template */
 
 /* An environment's own list (account field catalogSources). */
 enum { CATALOGS_OF_PROJECT_MAX = 50 };
@@ -46,6 +47,8 @@ void catalog_write_remove(struct catalogs *c, struct api_req *req, const char *n
 void catalog_write_refresh(struct catalogs *c, struct api_req *req);
 void catalog_show(struct jw *w, struct api_req *req, const struct catalog_entry *e);
 void catalog_show_source(struct jw *w, struct api_req *req, const struct catalogs *c, const struct source *s);
-void catalog_show_template(struct jw *w, struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t, const char *r);
-void catalog_show_version(struct jw *w, struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v, const char *r);
+void catalog_show_template(struct jw *w, struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t,
+                           const char *r);
+void catalog_show_version(struct jw *w, struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t,
+                          const struct snapshot_version *v, const char *r);
 void catalog_show_schemas(struct api_req *req, const char *id);

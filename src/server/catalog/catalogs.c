@@ -51,7 +51,7 @@ static void add_entries(struct catalogs *c, int64_t project_id, const struct sou
 void catalogs_own(struct core *core, const struct record *project, struct sources *ret) {
         const char *text = record_str(project, F_catalogSources);
         if (text)
-                (void) sources_parse(text, setting_get(core, "rancher.server.version"), ret, NULL);   /* it was checked when it was stored */
+                (void) sources_parse(text, setting_get(core, "rancher.server.version"), ret, NULL); /* it was checked when it was stored */
 }
 
 void catalogs_own_put(struct core *core, struct record *project, const struct sources *s) {
@@ -126,7 +126,8 @@ static void reload_later(void *arg) { catalogs_reload(arg); }
 
 
 static void on_change(void *arg, const struct record *r) {
-        static const char *const names[] = { "catalog.url", "rancher.server.version", "catalog.execute", "catalog.refresh.interval.seconds" };
+        static const char *const names[] = { "catalog.url", "rancher.server.version", "catalog.execute",
+                                             "catalog.refresh.interval.seconds" };
         struct catalogs *c = arg;
         bool mine = r->kind == T_project && (record_has(r, F_catalogSources) || c->dirty);
         if (r->type == T_setting)
@@ -226,7 +227,8 @@ struct catalogs *catalogs_new(const struct catalogs_conf *conf) {
         struct catalogs *c = dr_xnew(struct catalogs);
         c->conf = *conf;
         c->home = dr_xasprintf("%s/catalogs", conf->data_dir);
-        c->repos = repos_new(&(struct repos_conf) { .loop = conf->loop, .home = c->home, .wall_ms = wall_ms, .deadline_ms = deadline_ms, .on_change = repo_changed, .arg = c });
+        c->repos = repos_new(&(struct repos_conf){
+                .loop = conf->loop, .home = c->home, .wall_ms = wall_ms, .deadline_ms = deadline_ms, .on_change = repo_changed, .arg = c });
         c->periodic = timer_new(conf->loop, on_periodic, c);
         timer_unref(c->periodic);
         core_on_change(conf->core, on_change, c);
@@ -270,7 +272,8 @@ bool catalog_is_ready(const struct catalogs *c) {
 }
 
 /* ---- finding ---- */
-void catalogs_version_id(const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v, char ret[CATALOG_ID_MAX]) {
+void catalogs_version_id(const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v,
+                         char ret[CATALOG_ID_MAX]) {
         int n = snprintf(ret, CATALOG_ID_MAX, "%s:%s%s%s", e->name, t->base, *t->base ? "*" : "", t->folder);
         if (v && v->revision >= 0)
                 snprintf(ret + n, CATALOG_ID_MAX - (size_t) n, ":%lld", (long long) v->revision);
@@ -286,19 +289,28 @@ static const char *text_of(const struct snapshot_version *v, const char *name, c
         return b ? b->data : NULL;
 }
 
-static void fill(const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v, struct catalog_version *ret) {
-        *ret = (struct catalog_version) {
-                .name = json_str(t->config, "name", ""), .description = json_str(t->config, "description", ""),
-                .version = v->version, .min = v->min, .max = v->max, .upgrade_from = v->upgrade_from, .revision = v->revision,
-                .is_default = str_eq(v->version, t->default_version), .inside = v,
+static void fill(const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v,
+                 struct catalog_version *ret) {
+        *ret = (struct catalog_version){
+                .name = json_str(t->config, "name", ""),
+                .description = json_str(t->config, "description", ""),
+                .version = v->version,
+                .min = v->min,
+                .max = v->max,
+                .upgrade_from = v->upgrade_from,
+                .revision = v->revision,
+                .is_default = str_eq(v->version, t->default_version),
+                .inside = v,
                 .docker_compose = text_of(v, "docker-compose.yml", "docker-compose.yml.tpl"),
-                .rancher_compose = text_of(v, "rancher-compose.yml", "rancher-compose.yml.tpl"), .project = text_of(v, "project.yml", "project.yaml"),
+                .rancher_compose = text_of(v, "rancher-compose.yml", "rancher-compose.yml.tpl"),
+                .project = text_of(v, "project.yml", "project.yaml"),
         };
         catalogs_version_id(e, t, NULL, ret->template_id);
         catalogs_version_id(e, t, v, ret->id);
 }
 
-int catalog_find(struct catalogs *c, int64_t project_id, const char *id, const char *rancher_version, struct catalog_version *ret, struct dr_error *err) {
+int catalog_find(struct catalogs *c, int64_t project_id, const char *id, const char *rancher_version, struct catalog_version *ret,
+                 struct dr_error *err) {
         struct catalog_id at;
         int r = catalog_id_parse(id, &at, err);
         if (r < 0)
@@ -308,14 +320,17 @@ int catalog_find(struct catalogs *c, int64_t project_id, const char *id, const c
         if (!e)
                 return dr_fail(err, DR_E_NOT_FOUND, NULL, "there is no catalog \"%s\"", at.catalog);
         if (!e->repo || !e->repo->now)
-                return dr_fail(err, DR_E_NOT_FOUND, NULL, "catalog \"%s\" has not been read%s%.300s", at.catalog, e->repo && e->repo->err.code != DR_OK ? ": " : " yet",
-                               e->refused ? e->refused : e->repo->err.message);
+                return dr_fail(err, DR_E_NOT_FOUND, NULL, "catalog \"%s\" has not been read%s%.300s", at.catalog,
+                               e->repo && e->repo->err.code != DR_OK ? ": " : " yet", e->refused ? e->refused : e->repo->err.message);
         const struct snapshot_template *t = snapshot_template(e->repo->now, at.base, at.folder);
         if (!t)
-                return dr_fail(err, DR_E_NOT_FOUND, NULL, "catalog \"%s\" has no template \"%s%s%s\"", at.catalog, at.base, *at.base ? "*" : "", at.folder);
+                return dr_fail(err, DR_E_NOT_FOUND, NULL, "catalog \"%s\" has no template \"%s%s%s\"", at.catalog, at.base,
+                               *at.base ? "*" : "", at.folder);
         const struct snapshot_version *v = *at.version ? snapshot_version(t, at.revision, at.version) : snapshot_default(t, server);
         if (!v || !snapshot_visible(v, server))
-                return dr_fail(err, DR_E_NOT_FOUND, NULL, v ? "version \"%s\" of template \"%s\" is not for server %s" : "there is no version \"%s\" of template \"%s\" for server %s",
+                return dr_fail(err, DR_E_NOT_FOUND, NULL,
+                               v ? "version \"%s\" of template \"%s\" is not for server %s"
+                                 : "there is no version \"%s\" of template \"%s\" for server %s",
                                at.version, at.folder, server);
         fill(e, t, v, ret);
         return 0;

@@ -29,7 +29,7 @@ struct fileset {                                /* {0} is empty */
 void fileset_done(struct fileset *f);
 static inline void fileset_done_auto(struct fileset *f) { fileset_done(f); }
 
-bool fileset_counts(const char *path);          /* whether a file of this path can matter at all. Paths with "..", "." or empty parts do not */
+bool fileset_counts(const char *path); /* whether a file of this path can matter at all. Paths with "..", "." or empty parts do not */
 void fileset_skip(struct fileset *f, const char *path, const char *fmt, ...) DR_PRINTF(3, 4);
 struct blob *blob_new(size_t len);              /* the caller frees, or gives it to fileset_add() */
 /* Takes b. Returns the blob that holds this content now, or NULL with *err when the sum is too large. */

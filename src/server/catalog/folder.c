@@ -25,7 +25,8 @@ static void walk_done(struct walk *w) {
 }
 
 static void mark(struct walk *w, const char *path, const struct stat *st) {
-        uint64_t facts[] = { hash_bytes(path, strlen(path)), (uint64_t) st->st_size, (uint64_t) st->st_mtim.tv_sec, (uint64_t) st->st_mtim.tv_nsec, st->st_ino };
+        uint64_t facts[] = { hash_bytes(path, strlen(path)), (uint64_t) st->st_size, (uint64_t) st->st_mtim.tv_sec,
+                             (uint64_t) st->st_mtim.tv_nsec, st->st_ino };
         w->mark += hash_bytes(facts, sizeof facts);     /* a sum: the order in which a folder lists its names does not matter */
 }
 
@@ -61,7 +62,9 @@ static int look_at(struct walk *w, const char *path, unsigned depth, struct dr_e
 static int look_into(struct walk *w, const char *path, unsigned depth, struct dr_error *err) {
         int fd = openat(w->root, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
-                return errno == EMFILE || errno == ENFILE ? dr_fail(err, DR_E_UNAVAILABLE, NULL, "could not open folder \"%.200s\": %m", path) : 0;
+                return errno == EMFILE || errno == ENFILE
+                               ? dr_fail(err, DR_E_UNAVAILABLE, NULL, "could not open folder \"%.200s\": %m", path)
+                               : 0;
         DIR *d = fdopendir(fd);
         if (!d) {
                 close(fd);

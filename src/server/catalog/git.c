@@ -279,7 +279,8 @@ static void on_output(struct child *c, bool is_err, const char *p, size_t n, voi
 static bool take_ref(struct git *g, const char *out, const char *ref) {
         for (const char *p = out; *p; ) {
                 size_t len = strcspn(p, "\n"), id = strspn(p, "0123456789abcdef");
-                if (id >= 40 && id < GIT_ID_MAX && p[id] == '\t' && len - id - 1 == strlen(ref) && strncmp(p + id + 1, ref, strlen(ref)) == 0) {
+                if (id >= 40 && id < GIT_ID_MAX && p[id] == '\t' && len - id - 1 == strlen(ref) &&
+                    strncmp(p + id + 1, ref, strlen(ref)) == 0) {
                         snprintf(g->read.id, sizeof g->read.id, "%.*s", (int) id, p);
                         snprintf(g->ref, sizeof g->ref, "%s", ref);
                         return true;
@@ -294,7 +295,8 @@ static void asked(struct git *g, const char *out) {
         snprintf(head, sizeof head, "refs/heads/%s", *g->branch ? g->branch : "master");
         snprintf(tag, sizeof tag, "refs/tags/%s", g->branch);
         if (!take_ref(g, out, head) && !take_ref(g, out, *g->branch ? tag : "HEAD"))
-                fail(g, DR_E_NOT_FOUND, *g->branch ? "the repository has no branch \"%.100s\"" : "the repository has no branch%s", g->branch);
+                fail(g, DR_E_NOT_FOUND, *g->branch ? "the repository has no branch \"%.100s\"" : "the repository has no branch%s",
+                     g->branch);
         else if (str_eq(g->read.id, g->known) || str_eq(g->read.id, g->bad))
                 end(g, GIT_SAME);
         else
@@ -329,9 +331,11 @@ static void failed(struct git *g, const struct child_result *res) {
         if (g->too_much && g->step == STEP_FETCH)
                 return fail(g, DR_E_TOO_LARGE, "the repository has more than %d MiB", PACK_BYTES_MAX >> 20);
         if (g->too_much)
-                return fail(g, DR_E_TOO_LARGE, "it has too many files: more than %d, or a list of more than %d MiB", LIST_LINES_MAX, LIST_BYTES_MAX >> 20);
+                return fail(g, DR_E_TOO_LARGE, "it has too many files: more than %d, or a list of more than %d MiB", LIST_LINES_MAX,
+                            LIST_BYTES_MAX >> 20);
         if (res->timed_out)
-                return fail(g, DR_E_TIMEOUT, "gave up after %llu s: the repository did not answer in time", (unsigned long long) (g->conf.deadline_ms / 1000));
+                return fail(g, DR_E_TIMEOUT, "gave up after %llu s: the repository did not answer in time",
+                            (unsigned long long) (g->conf.deadline_ms / 1000));
         if (g->step == STEP_RESOLVE && g->conf.offline)
                 return fail(g, DR_E_NOT_FOUND, "there is no copy of the repository yet");
         if (g->step == STEP_FETCH && !g->deep && strstr(res->err, "shallow")) {
@@ -379,15 +383,25 @@ static void run(struct git *g, const char *const *argv, const void *in, size_t i
         if (now >= g->ends_ms)
                 return fail(g, DR_E_TIMEOUT, "gave up after %llu s", (unsigned long long) (g->conf.deadline_ms / 1000));
         struct child_spec spec = {
-                .argv = argv, .env = (const char *const *) g->env, .cwd = g->home, .in = in, .in_len = in_len, .group = true,
-                .out_max = g->step == STEP_LIST || g->step == STEP_READ ? 0 : OUT_BYTES_MAX, .err_max = ERR_BYTES_MAX, .deadline_ms = g->ends_ms - now,
-                .on_output = on_output, .on_exit = on_exit_, .arg = g,
+                .argv = argv,
+                .env = (const char *const *) g->env,
+                .cwd = g->home,
+                .in = in,
+                .in_len = in_len,
+                .group = true,
+                .out_max = g->step == STEP_LIST || g->step == STEP_READ ? 0 : OUT_BYTES_MAX,
+                .err_max = ERR_BYTES_MAX,
+                .deadline_ms = g->ends_ms - now,
+                .on_output = on_output,
+                .on_exit = on_exit_,
+                .arg = g,
         };
         g->child = child_spawn(g->conf.loop, &spec, &err);
         if (!g->child && access(g->home, X_OK) < 0)
                 return fail(g, DR_E_INTERNAL, "folder \"%.200s\" cannot be used: %s", g->home, strerror(errno));
         if (!g->child)
-                return fail(g, DR_E_NOT_IMPLEMENTED, "this catalog is a git repository, and the program git cannot be run on the server: %.200s", err.message);
+                return fail(g, DR_E_NOT_IMPLEMENTED,
+                            "this catalog is a git repository, and the program git cannot be run on the server: %.200s", err.message);
         limit(g->child);
         if (g->step == STEP_FETCH)
                 timer_start(g->watch, WATCH_MS);
@@ -403,7 +417,9 @@ static void ask(struct git *g) {
 static void fetch(struct git *g, const char *fresh) {
         char spec[REF_BYTES_MAX + 32];
         snprintf(spec, sizeof spec, "+%s:refs/drover/catalog", g->ref);
-        const char *argv[ARGS_MAX] = { "git", "-C", fresh, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head" };
+        const char *argv[ARGS_MAX] = {
+                "git", "-C", fresh, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"
+        };
         size_t n = 8;
         if (!g->deep)
                 argv[n++] = "--depth=1";
@@ -426,10 +442,16 @@ static void next_step(struct git *g, enum git_step step) {
         case STEP_FETCH:
                 return fetch(g, fresh);
         case STEP_RESOLVE:
-                return run(g, (const char *const[]) { "git", "--git-dir", in, "rev-parse", "refs/drover/catalog", "refs/drover/catalog^{commit}", NULL }, NULL, 0);
+                return run(g,
+                           (const char *const[]){ "git", "--git-dir", in, "rev-parse", "refs/drover/catalog",
+                                                  "refs/drover/catalog^{commit}", NULL },
+                           NULL, 0);
         case STEP_LIST:
                 g->list = (struct sbuf) SBUF(LIST_BYTES_MAX);
-                return run(g, (const char *const[]) { "git", "--git-dir", in, "ls-tree", "-r", "-l", "-z", "--full-tree", g->read.commit, NULL }, NULL, 0);
+                return run(g,
+                           (const char *const[]){ "git", "--git-dir", in, "ls-tree", "-r", "-l", "-z", "--full-tree", g->read.commit,
+                                                  NULL },
+                           NULL, 0);
         case STEP_READ: {
                 auto_sbuf struct sbuf ids = SBUF(FILESET_FILES_MAX * GIT_ID_MAX);
                 for (size_t i = 0; i < g->read.content->objects.n; i++)
@@ -444,8 +466,8 @@ static void next_step(struct git *g, enum git_step step) {
 
 /* ---- start ---- */
 static void make_env(struct git *g) {
-        static const char *const passed[] = { "PATH", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "GIT_SSL_CAINFO", "SSL_CERT_FILE",
-                                              "SSL_CERT_DIR" };
+        static const char *const passed[] = { "PATH",      "http_proxy", "https_proxy",    "HTTPS_PROXY",   "no_proxy",    "NO_PROXY",
+                                              "all_proxy", "ALL_PROXY",  "GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR" };
         static const char *const ssh[] = { "SSH_AUTH_SOCK", "USER", "LOGNAME" };
         size_t n = 0;
         for (size_t i = 0; i < ARRAY_LEN(passed); i++)

@@ -149,7 +149,8 @@ static void finish(struct repo_inside *r, const struct dr_error *err, bool chang
         if (says) {
                 if (err && (r->shown.err.code == DR_OK || !str_eq(r->shown.err.message, err->message))) {
                         auto_free char *url = scrub_url(r->url);
-                        log_warning("catalog could not be read; what was read before stays", "url", url, "branch", r->branch, "reason", err->message, NULL);
+                        log_warning("catalog could not be read; what was read before stays", "url", url, "branch", r->branch, "reason",
+                                    err->message, NULL);
                 }
                 r->shown.err = err ? *err : (struct dr_error) { .code = DR_OK };
                 r->shown.checked_ms = all->conf.wall_ms(all->conf.arg);
@@ -195,8 +196,13 @@ static void job_done(void *arg) {
 
 static void work(struct repo_inside *r, const struct git_read *read) {
         struct job *j = dr_xnew(struct job);
-        *j = (struct job) { .repo = r, .all = r->all, .kind = read ? SOURCE_GIT : r->kind, .where = dr_xstrdup(r->where), .dir = dr_xstrdup(r->dir), .fresh = read && !r->offline_pass,
-                            .content = read ? read->content : NULL };
+        *j = (struct job){ .repo = r,
+                           .all = r->all,
+                           .kind = read ? SOURCE_GIT : r->kind,
+                           .where = dr_xstrdup(r->where),
+                           .dir = dr_xstrdup(r->dir),
+                           .fresh = read && !r->offline_pass,
+                           .content = read ? read->content : NULL };
         memcpy(j->mark, r->shown.now ? r->mark : "", r->shown.now ? sizeof j->mark : 1);
         if (read) {
                 memcpy(j->id, read->id, sizeof j->id);
@@ -235,8 +241,16 @@ static void begin(struct repo_inside *r) {
         }
         if (all->home_err.code != DR_OK)
                 return finish(r, &all->home_err, false);
-        struct git_conf conf = { .loop = all->conf.loop, .home = all->home, .dir = r->dir, .url = str_or(r->where, r->url), .branch = r->branch, .local = r->local,
-                                 .offline = r->offline_pass, .known = r->id, .bad = r->bad, .deadline_ms = all->conf.deadline_ms(all->conf.arg) };
+        struct git_conf conf = { .loop = all->conf.loop,
+                                 .home = all->home,
+                                 .dir = r->dir,
+                                 .url = str_or(r->where, r->url),
+                                 .branch = r->branch,
+                                 .local = r->local,
+                                 .offline = r->offline_pass,
+                                 .known = r->id,
+                                 .bad = r->bad,
+                                 .deadline_ms = all->conf.deadline_ms(all->conf.arg) };
         r->phase = PHASE_GIT;
         r->git = git_start(&conf, on_git, r);
 }

@@ -88,7 +88,8 @@ static bool has_category(const struct snapshot_template *t, const char *name) {
 static bool fits_categories(const struct api_req *req, const struct snapshot_template *t) {
         for (size_t i = 0; i < req->http->query.n; i++) {
                 const struct http_param *p = &req->http->query.v[i];
-                if ((str_eq(p->name, "category") && *p->value && !has_category(t, p->value)) || (str_eq(p->name, "category_ne") && has_category(t, p->value)))
+                if ((str_eq(p->name, "category") && *p->value && !has_category(t, p->value)) ||
+                    (str_eq(p->name, "category_ne") && has_category(t, p->value)))
                         return false;
         }
         return true;
@@ -109,7 +110,8 @@ static void list_templates(struct catalogs *c, struct api_req *req) {
         begin_collection(&w, req, "template", "templates");
         for (size_t i = 0; i < c->entries.n; i++) {
                 const struct catalog_entry *e = &c->entries.v[i];
-                if (!catalogs_shows(c, e, req->project_id) || !e->repo || !e->repo->now || (catalog && *catalog && !str_eq(catalog, e->name)))
+                if (!catalogs_shows(c, e, req->project_id) || !e->repo || !e->repo->now ||
+                    (catalog && *catalog && !str_eq(catalog, e->name)))
                         continue;
                 for (size_t k = 0; k < e->repo->now->n_templates; k++) {
                         const struct snapshot_template *t = &e->repo->now->templates[k];
@@ -123,8 +125,8 @@ static void list_templates(struct catalogs *c, struct api_req *req) {
 /* ---- one ---- */
 static const char *icon_type(const char *name) {
         static const char *const types[][2] = {
-                { ".svg", "image/svg+xml" }, { ".png", "image/png" }, { ".jpg", "image/jpeg" }, { ".jpeg", "image/jpeg" }, { ".gif", "image/gif" },
-                { ".webp", "image/webp" }, { ".ico", "image/x-icon" },
+                { ".svg", "image/svg+xml" }, { ".png", "image/png" },   { ".jpg", "image/jpeg" },   { ".jpeg", "image/jpeg" },
+                { ".gif", "image/gif" },     { ".webp", "image/webp" }, { ".ico", "image/x-icon" },
         };
         const char *dot = strrchr(name, '.');
         for (size_t i = 0; dot && i < ARRAY_LEN(types); i++)

@@ -103,10 +103,12 @@ void catalog_show_source(struct jw *w, struct api_req *req, const struct catalog
 /* ---- templates and versions ---- */
 /* What a catalog of an environment has is only found by those who name it. */
 static const char *query_of(struct api_req *req, const struct catalog_entry *e, const char *what) {
-        return e->project_id ? arena_printf(&req->arena, "?%s&projectId=%s", what, project_text(req, e->project_id)) : arena_printf(&req->arena, "?%s", what);
+        return e->project_id ? arena_printf(&req->arena, "?%s&projectId=%s", what, project_text(req, e->project_id))
+                             : arena_printf(&req->arena, "?%s", what);
 }
 
-static const char *version_url(struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v) {
+static const char *version_url(struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t,
+                               const struct snapshot_version *v) {
         char id[CATALOG_ID_MAX];
         catalogs_version_id(e, t, v, id);
         return url_of(req, "templates", id, "");
@@ -147,7 +149,8 @@ static void write_json(struct jw *w, const char *key, const struct json_object *
                 jw_raw(w, other, strlen(other));
 }
 
-void catalog_show_template(struct jw *w, struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t, const char *r) {
+void catalog_show_template(struct jw *w, struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t,
+                           const char *r) {
         static const char *const texts[] = { "name", "description", "defaultVersion", "maintainer", "license", "upgradeFrom", "path" };
         char id[CATALOG_ID_MAX], version_id[CATALOG_ID_MAX] = "";
         const struct snapshot_version *dflt = snapshot_default(t, r);
@@ -160,7 +163,10 @@ void catalog_show_template(struct jw *w, struct api_req *req, const struct catal
         jw_key(w, "links");
         jw_begin_object(w);
         jw_kstring(w, "self", url_of(req, "templates", id, ""));
-        jw_kstring(w, "icon", url_of(req, "templates", id, req->project_id ? arena_printf(&req->arena, "?image&projectId=%s", project_text(req, req->project_id)) : "?image"));
+        jw_kstring(w, "icon",
+                   url_of(req, "templates", id,
+                          req->project_id ? arena_printf(&req->arena, "?image&projectId=%s", project_text(req, req->project_id))
+                                          : "?image"));
         if (t->readme)
                 jw_kstring(w, "readme", url_of(req, "templates", id, query_of(req, e, "readme")));
         project_link(w, t);
@@ -184,7 +190,8 @@ void catalog_show_template(struct jw *w, struct api_req *req, const struct catal
 
 static bool is_text(const struct blob *b) { return memchr(b->data, 0, b->len) == NULL; }
 
-void catalog_show_version(struct jw *w, struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t, const struct snapshot_version *v, const char *r) {
+void catalog_show_version(struct jw *w, struct api_req *req, const struct catalog_entry *e, const struct snapshot_template *t,
+                          const struct snapshot_version *v, const char *r) {
         char id[CATALOG_ID_MAX], template_id[CATALOG_ID_MAX];
         catalogs_version_id(e, t, v, id);
         catalogs_version_id(e, t, NULL, template_id);
@@ -195,7 +202,10 @@ void catalog_show_version(struct jw *w, struct api_req *req, const struct catalo
         jw_begin_object(w);
         jw_kstring(w, "self", url_of(req, "templates", id, ""));
         jw_kstring(w, "template", url_of(req, "templates", template_id, ""));
-        jw_kstring(w, "icon", url_of(req, "templates", template_id, req->project_id ? arena_printf(&req->arena, "?image&projectId=%s", project_text(req, req->project_id)) : "?image"));
+        jw_kstring(w, "icon",
+                   url_of(req, "templates", template_id,
+                          req->project_id ? arena_printf(&req->arena, "?image&projectId=%s", project_text(req, req->project_id))
+                                          : "?image"));
         jw_kstring(w, "readme", url_of(req, "templates", id, query_of(req, e, "readme")));
         project_link(w, t);
         jw_end(w);

@@ -190,7 +190,9 @@ static int by_age(const void *a, const void *b) {
                 return x->revision < y->revision ? -1 : 1;
         if (x->revision >= 0)
                 return strcmp(x->folder, y->folder);
-        return catalog_version_greater(x->version, y->version) ? 1 : catalog_version_greater(y->version, x->version) ? -1 : strcmp(x->folder, y->folder);
+        return catalog_version_greater(x->version, y->version)   ? 1
+               : catalog_version_greater(y->version, x->version) ? -1
+                                                                 : strcmp(x->folder, y->folder);
 }
 
 /* "1" and "01" are one revision: the first is it. */
@@ -198,7 +200,8 @@ static void drop_doubles(struct draft *d, const struct draft_template *from, str
         size_t n = 0;
         for (size_t i = 0; i < t->n_versions; i++) {
                 if (n && t->versions[i].revision >= 0 && t->versions[n - 1].revision == t->versions[i].revision)
-                        fileset_skip(d->files, from->path, "folder %s is left out: folder %s has the same number", t->versions[i].folder, t->versions[n - 1].folder);
+                        fileset_skip(d->files, from->path, "folder %s is left out: folder %s has the same number", t->versions[i].folder,
+                                     t->versions[n - 1].folder);
                 else
                         t->versions[n++] = t->versions[i];
         }
@@ -277,8 +280,10 @@ int snapshot_new(struct fileset *f, struct snapshot **ret, struct dr_error *err)
         take_contents(s, f);
         fileset_done(f);
         if (!s->n_templates)
-                return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "there is no template in it, that is a folder below templates or BASE-templates with config.yml and a version%s%s",
-                               first ? "; " : "", str_or(first, ""));
+                return dr_fail(
+                        err, DR_E_INVALID_FORMAT, NULL,
+                        "there is no template in it, that is a folder below templates or BASE-templates with config.yml and a version%s%s",
+                        first ? "; " : "", str_or(first, ""));
         for (size_t i = 0; i < s->n_templates; i++) {
                 const struct snapshot_template *t = &s->templates[i];
                 smap_set(&s->inside->by_key, arena_printf(&s->inside->arena, "%s*%s", t->base, t->folder), &s->templates[i]);

@@ -50,15 +50,16 @@ int source_check_name(const char *name, struct dr_error *err) {
                 return dr_fail(err, DR_E_INVALID_FORMAT, "name", "the name of a catalog has 1 to %d bytes", SOURCE_NAME_BYTES_MAX);
         for (const char *p = name; *p; p++)
                 if ((unsigned char) *p <= ' ' || *p == 0x7f || strchr(":*/?#%\\", *p))
-                        return dr_fail(err, DR_E_INVALID_CHARACTERS, "name", "the name of a catalog has no blanks and none of : * / ? # %% \\");
+                        return dr_fail(err, DR_E_INVALID_CHARACTERS, "name",
+                                       "the name of a catalog has no blanks and none of : * / ? # %% \\");
         return 0;
 }
 
 /* Like git check-ref-format, but narrower: nothing that git could take for an option or a range. */
 int source_check_branch(const char *branch, struct dr_error *err) {
         size_t n = strlen(branch);
-        bool good = n <= SOURCE_BRANCH_BYTES_MAX && *branch != '-' && *branch != '/' && *branch != '.' && !strstr(branch, "..") && !strstr(branch, "//") &&
-                !strstr(branch, "/.") && (!n || (branch[n - 1] != '/' && branch[n - 1] != '.'));
+        bool good = n <= SOURCE_BRANCH_BYTES_MAX && *branch != '-' && *branch != '/' && *branch != '.' && !strstr(branch, "..") &&
+                    !strstr(branch, "//") && !strstr(branch, "/.") && (!n || (branch[n - 1] != '/' && branch[n - 1] != '.'));
         for (const char *p = branch; *p && good; p++)
                 good = isalnum((unsigned char) *p) || strchr("._/-+@#", *p);
         return good ? 0 : dr_fail(err, DR_E_INVALID_FORMAT, "branch", "\"%.100s\" cannot be the name of a branch", branch);
@@ -75,10 +76,12 @@ static char *expand_release(const char *branch, const char *version) {
         size_t n = dot ? (size_t) (dot - version) + 1 + strspn(dot + 1, "0123456789") : 0;
         if (!n)
                 return dr_xasprintf("%.*smaster%s", (int) (at - branch), branch, at + strlen(word));
-        return dr_xasprintf("%.*s%s%.*s-release%s", (int) (at - branch), branch, *version == 'v' ? "" : "v", (int) n, version, at + strlen(word));
+        return dr_xasprintf("%.*s%s%.*s-release%s", (int) (at - branch), branch, *version == 'v' ? "" : "v", (int) n, version,
+                            at + strlen(word));
 }
 
-static int add_checked(struct sources *s, const char *name, const char *url, const char *branch, const char *kind, const char *version, struct dr_error *err) {
+static int add_checked(struct sources *s, const char *name, const char *url, const char *branch, const char *kind, const char *version,
+                       struct dr_error *err) {
         auto_free char *full = expand_release(str_or(branch, ""), version);
         int r = source_check_name(name, err);
         if (r == 0 && s->n >= SOURCES_MAX)
@@ -123,7 +126,8 @@ int sources_parse(const char *value, const char *server_version, struct sources 
         if (!all)
                 return dr_fail(err, DR_E_INVALID_FORMAT, "catalog.url", "setting catalog.url has no object \"catalogs\"");
         json_object_object_foreach(all, name, one) {
-                int k = add_checked(ret, name, json_str(one, "url", NULL), json_str(one, "branch", NULL), json_str(one, "kind", NULL), server_version, r < 0 ? NULL : err);
+                int k = add_checked(ret, name, json_str(one, "url", NULL), json_str(one, "branch", NULL), json_str(one, "kind", NULL),
+                                    server_version, r < 0 ? NULL : err);
                 r = k < 0 ? k : r;
         }
         return r;
@@ -145,7 +149,8 @@ struct json_object *sources_to_json(const struct sources *s) {
 /* ---- places ---- */
 static bool is_git_folder(const char *dir) {
         struct stat st;
-        auto_free char *dot = dr_xasprintf("%s/.git", dir), *head = dr_xasprintf("%s/HEAD", dir), *objects = dr_xasprintf("%s/objects", dir);
+        auto_free char *dot = dr_xasprintf("%s/.git", dir), *head = dr_xasprintf("%s/HEAD", dir),
+                       *objects = dr_xasprintf("%s/objects", dir);
         return stat(dot, &st) == 0 || (stat(head, &st) == 0 && S_ISREG(st.st_mode) && stat(objects, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
@@ -196,5 +201,6 @@ int source_kind(const char *url, bool *ret_local, char **ret_where, struct dr_er
                 *ret_where = dr_xstrdup(url);
                 return SOURCE_GIT;
         }
-        return dr_fail(err, DR_E_INVALID_FORMAT, "url", "\"%.100s\" is neither a folder nor a git repository by https, http, git or ssh", url);
+        return dr_fail(err, DR_E_INVALID_FORMAT, "url", "\"%.100s\" is neither a folder nor a git repository by https, http, git or ssh",
+                       url);
 }
