@@ -126,6 +126,23 @@ static int add_line(struct git_content *c, char *line, struct dr_error *err) {
         return 0;
 }
 
+int git_content_list(char *list, size_t n, struct git_content **ret, struct dr_error *err) {
+        struct git_content *c = dr_xnew(struct git_content);
+        c->out = (struct sbuf) SBUF(CONTENT_BYTES_MAX);
+        for (char *p = list, *next; p && p < list + n; p = next + 1) {
+                next = p + strlen(p);
+                int r = add_line(c, p, err);
+                if (r < 0) {
+                        git_content_free(c);
+                        return r;
+                }
+        }
+        *ret = c;
+        return 0;
+}
+
+void git_content_give(struct git_content *c, const char *p, size_t n) { sbuf_add(&c->out, p, n); }
+
 int git_content_read(const struct git_content *c, struct fileset *f, struct dr_error *err) {
         const char *p = sbuf_str(&c->out), *end = p + c->out.len;
         struct blob **blobs = dr_xcalloc(c->objects.n + 1, sizeof *blobs);
@@ -314,14 +331,8 @@ static void resolved(struct git *g, const char *out) {
 }
 
 static void listed(struct git *g) {
-        g->read.content = dr_xnew(struct git_content);
-        g->read.content->out = (struct sbuf) SBUF(CONTENT_BYTES_MAX);
-        for (char *p = g->list.data, *last = p + g->list.len; p && p < last; p += strlen(p) + 1) {
-                char *next = p + strlen(p);
-                if (add_line(g->read.content, p, &g->read.err) < 0)
-                        return end(g, GIT_FAILED);
-                p = next;
-        }
+        if (git_content_list(g->list.data, g->list.len, &g->read.content, &g->read.err) < 0)
+                return end(g, GIT_FAILED);
         sbuf_done(&g->list);
         next_step(g, STEP_READ);
 }

@@ -34,6 +34,10 @@ typedef void git_done_fn(void *arg, const struct git_read *read);
 struct git *git_start(const struct git_conf *conf, git_done_fn *done, void *arg);
 void git_abandon(struct git *g);        /* kills; done is not called */
 
+/* For this module and its fuzz target: out of what git ls-tree -r -l -z prints (n bytes with a NUL behind; changed by the call), then what
+ * git cat-file --batch prints for the files that count. */
+int git_content_list(char *list, size_t n, struct git_content **ret, struct dr_error *err);
+void git_content_give(struct git_content *c, const char *p, size_t n);
 /* On a worker: the files, out of what git printed. */
 int git_content_read(const struct git_content *c, struct fileset *f, struct dr_error *err);
 void git_content_free(struct git_content *c);   /* NULL is fine */
