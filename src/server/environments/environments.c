@@ -1,18 +1,31 @@
-#include "environments-internal.h"
+#include "environments.h"
 
+#include "base/map.h"
 #include "make_stacks.h"
 #include "model/infra.h"
 #include "public_templates.h"
 #include "server/catalog/catalog.h"
 #include "upgrades.h"
 
-static char look_once, look_again;      /* again: what could not be made is tried once more */
+/* Why an environment is looked at: what could not be made is tried once more; its system stacks have changed. */
+enum { LOOK = 1, LOOK_AGAIN = 2, LOOK_STACKS = 4 };
+
+struct environments {
+        struct loop *loop;
+        struct core *core;
+        struct api *api;
+        struct catalogs *catalogs;
+        struct map dirty;               /* project id -> why it is to be looked at */
+        bool scheduled, templates_due;
+        struct upgrades *upgrades;
+};
 
 /* ---- a look at one environment ---- */
-static void put_orchestration(struct core *c, struct record *project) {
+/* virtualMachine can be set by hand too: that stays until stacks change. */
+static void put_orchestration(struct core *c, struct record *project, unsigned why) {
         struct infra_kind kind = infra_kind_of(core_world(c), project);
         core_put_str(c, project, F_orchestration, infra_orchestration(&kind));
-        if (kind.virtual_machine || record_bool(project, F_virtualMachine))
+        if (kind.virtual_machine || ((why & LOOK_STACKS) && record_bool(project, F_virtualMachine)))
                 core_put_bool(c, project, F_virtualMachine, kind.virtual_machine);
 }
 
@@ -40,18 +53,18 @@ static void put_default_network(struct core *c, struct record *project) {
                 core_clear(c, project, F_defaultNetworkId);
 }
 
-static void look(struct environments *e, struct record *project, bool again) {
+static void look(struct environments *e, struct record *project, unsigned why) {
         switch (project->state) {
         case S_active: case S_updating_active: case S_upgrading:
-                make_stacks(e->core, e->api, e->catalogs, project, again);
+                make_stacks(e->core, e->api, e->catalogs, project, why & LOOK_AGAIN);
                 make_stacks_start(e->core, e->api, project);
-                put_orchestration(e->core, project);
+                put_orchestration(e->core, project, why);
                 put_default_network(e->core, project);
                 break;
         case S_removing: case S_removed: case S_purging: case S_purged:
                 break;
         default:
-                put_orchestration(e->core, project);
+                put_orchestration(e->core, project, why);
                 break;
         }
 }
@@ -68,7 +81,7 @@ static void work(void *arg) {
         map_foreach(&dirty, s) {
                 struct record *project = world_get(core_world(e->core), T_account, (int64_t) s->key);
                 if (project && project->kind == T_project)
-                        look(e, project, s->value == &look_again);
+                        look(e, project, (unsigned) (uintptr_t) s->value);
         }
         map_done(&dirty);
 }
@@ -80,10 +93,11 @@ static void schedule(struct environments *e) {
         e->scheduled = true;
 }
 
-static void mark(struct environments *e, int64_t project_id, bool again) {
-        if (project_id <= 0 || (!again && map_get(&e->dirty, (uint64_t) project_id)))
+static void mark(struct environments *e, int64_t project_id, unsigned why) {
+        if (project_id <= 0)
                 return;
-        (void) map_set(&e->dirty, (uint64_t) project_id, again ? &look_again : &look_once);
+        uintptr_t former = (uintptr_t) map_get(&e->dirty, (uint64_t) project_id);
+        (void) map_set(&e->dirty, (uint64_t) project_id, (void *) (former | why));
         schedule(e);
 }
 
@@ -91,7 +105,7 @@ static void mark_all(struct environments *e) {
         const struct records *l = world_all(core_world(e->core), T_account);
         for (size_t i = 0; i < l->n; i++)
                 if (l->v[i]->kind == T_project)
-                        mark(e, l->v[i]->id, true);
+                        mark(e, l->v[i]->id, LOOK_AGAIN);
 }
 
 static void load_templates(struct environments *e) {
@@ -114,22 +128,22 @@ static void on_change(void *arg, const struct record *r) {
         switch ((enum type_id) r->type) {
         case T_account:
                 if (r->kind == T_project)
-                        mark(e, r->id, false);
+                        mark(e, r->id, LOOK);
                 break;
         case T_stack:
                 if (record_bool(r, F_system)) {
-                        mark(e, r->account_id, false);
+                        mark(e, r->account_id, LOOK_STACKS);
                         upgrades_stack_changed(e->upgrades, r);
                 }
                 if (r->state == S_removed && project_fails(e, r->account_id))   /* it may have had the name that another wants */
-                        mark(e, r->account_id, true);
+                        mark(e, r->account_id, LOOK_AGAIN);
                 break;
         case T_host: case T_service:
                 if (project_waits(e, r->account_id))
-                        mark(e, r->account_id, false);
+                        mark(e, r->account_id, LOOK);
                 break;
         case T_network:
-                mark(e, r->account_id, false);
+                mark(e, r->account_id, LOOK);
                 break;
         case T_setting:
                 if (str_starts(record_name(r), "project.template.") || str_eq(record_name(r), "catalog.execute"))
