@@ -7,6 +7,8 @@
 #include "gotemplate.h"
 #include "yaml.h"
 
+enum { GT_LIST_MAX = 100000 };          /* elements of a list that a function makes */
+
 /* ---- tokens (gotemplate_lex.c) ---- */
 enum gt_token_type {
         GT_T_ERROR, GT_T_EOF, GT_T_TEXT, GT_T_LEFT, GT_T_RIGHT, GT_T_SPACE, GT_T_BOOL, GT_T_CHAR, GT_T_CHAR_CONSTANT, GT_T_ASSIGN, GT_T_DECLARE,
@@ -69,10 +71,14 @@ struct gotemplate {
         struct gt_node *root;
         struct gt_define *defines;
 };
-/* As Go writes them in messages. */
+/* As Go writes them in messages (gotemplate_write.c). */
 void gt_write_operand(const struct gt_operand *o, struct sbuf *out);
 void gt_write_command(const struct gt_command *cmd, struct sbuf *out);
 void gt_write_pipe(const struct gt_pipe *p, struct sbuf *out);
+
+/* A quoted literal's text; false: it is malformed. A whole number without its sign in Go's forms: 12, 0x1f, 0b11, 0o17, 017, 1_000. */
+bool gt_unquote(struct gt_token t, struct sbuf *b);
+bool gt_whole(const char *s, uint64_t *ret);
 
 /* ---- values (gotemplate_value.c) ---- */
 struct gt_value { struct json_object *o; bool missing; };       /* missing: a key that is not there; o NULL without it: nil */

@@ -299,7 +299,7 @@ static int fn_split_preserve_quotes(struct gt_call *c) {
         struct json_object *list = json_object_new_array();
         auto_sbuf struct sbuf piece = SBUF(GOTEMPLATE_VALUE_BYTES_MAX);
         bool in_quotes = false;
-        for (size_t i = 0; i < len; i += step) {
+        for (size_t i = 0; i < len && pieces <= GT_LIST_MAX; i += step) {
                 in_quotes ^= is_quote(s + i, len - i, &step);
                 bool last = i + step >= len, cut = !in_quotes && isspace((unsigned char) s[i]);
                 if (!cut || last)
@@ -312,7 +312,7 @@ static int fn_split_preserve_quotes(struct gt_call *c) {
         }
         gt_set_type(list, GT_TYPE_STRINGS);
         gt_give(c, list);
-        return gt_spend(c, pieces * 64);
+        return pieces > GT_LIST_MAX ? gt_fail(c, "more than %d pieces", GT_LIST_MAX) : gt_spend(c, pieces * 64);
 }
 
 static const struct gt_function own_functions[] = {

@@ -10,8 +10,6 @@
 #include "base/rng.h"
 #include "base/times.h"
 
-enum { UNTIL_MAX = 100000 };
-
 static const char *text(struct gt_call *c, size_t i, size_t *ret_n) { return gt_text(&c->a[i], ret_n); }
 static int64_t number(struct gt_call *c, size_t i) { return gt_to_int(&c->a[i]); }
 
@@ -63,8 +61,8 @@ static int numbers(struct gt_call *c, int64_t from, int64_t to, int64_t step) {
                 return 0;
         uint64_t distance = to > from ? (uint64_t) to - (uint64_t) from : (uint64_t) from - (uint64_t) to, stride = step < 0 ? -(uint64_t) step : (uint64_t) step;
         uint64_t count = (distance - 1) / stride + 1;
-        if (count > UNTIL_MAX)
-                return gt_fail(c, "a list of %llu numbers is too long: at most %d", (unsigned long long) count, UNTIL_MAX);
+        if (count > GT_LIST_MAX)
+                return gt_fail(c, "a list of %llu numbers is too long: at most %d", (unsigned long long) count, GT_LIST_MAX);
         for (uint64_t i = 0; i < count; i++)
                 json_object_array_add(list, json_object_new_int64(from + (int64_t) i * step));
         return gt_spend(c, count * 64);

@@ -395,10 +395,10 @@ static int fn_join(struct gt_call *c) {
         return r < 0 ? r : gt_give_sbuf(c, &b);
 }
 
-/* Pieces of s between seps, each to add; "" cuts between characters. */
+/* Pieces of s between seps, each to add, and how many; "" cuts between characters. Stops behind GT_LIST_MAX. */
 static size_t pieces(const char *sep, size_t sn, const char *s, size_t n, void (*add)(struct json_object *to, size_t i, const char *s, size_t n), struct json_object *to) {
         size_t count = 0;
-        for (size_t i = 0, len;; i += len) {
+        for (size_t i = 0, len; count <= GT_LIST_MAX; i += len) {
                 const char *hit = sn ? memmem(s + i, n - i, sep, sn) : NULL;
                 if (sn) {
                         len = hit ? (size_t) (hit - (s + i)) : n - i;
@@ -412,6 +412,7 @@ static size_t pieces(const char *sep, size_t sn, const char *s, size_t n, void (
                         return count;
                 len += sn;
         }
+        return count;
 }
 static void add_to_map(struct json_object *to, size_t i, const char *s, size_t n) {
         char key[32];
@@ -430,7 +431,7 @@ static int split(struct gt_call *c, bool map) {
         size_t count = pieces(sep, sn, s, n, map ? add_to_map : add_to_list, to);
         gt_set_type(to, map ? GT_TYPE_STRING_MAP : GT_TYPE_STRINGS);
         gt_give(c, to);
-        return gt_spend(c, count * 64);
+        return count > GT_LIST_MAX ? gt_fail(c, "more than %d pieces", GT_LIST_MAX) : gt_spend(c, count * 64);
 }
 static int fn_split(struct gt_call *c) { return split(c, true); }
 static int fn_split_list(struct gt_call *c) { return split(c, false); }

@@ -1,6 +1,7 @@
 /* The functions of sprig that Rancher's templates have (spec catalog.md 6, docs/templates.md), and drover's few besides. */
 #include "check.h"
 #include "gotemplate_check.h"
+#include "formats/gotemplate-internal.h"
 
 TEST(letters) {
         SAYS("{{upper \"a\xc3\xa4\xce\xb1\xd1\x8f\xc5\xbe\xc3\x9f\"}}", "A\xc3\x84\xce\x91\xd0\xaf\xc5\xbd\xc3\x9f");
@@ -109,6 +110,22 @@ TEST(every_function_of_upstream_is_there) {
                 n++;
         }
         CHECK_INT(n, ==, 82 + 1 + 19);
+}
+
+TEST(every_function_is_in_the_documentation) {
+        enum { DOC_BYTES_MAX = 100000 };
+        static const struct gt_function *const tables[] = { gt_text_functions, gt_more_functions };
+        FILE *f = fopen(DROVER_DOCS "/templates.md", "re");
+        CHECK(f);
+        auto_free char *doc = dr_xmalloc(DOC_BYTES_MAX + 1);
+        doc[fread(doc, 1, DOC_BYTES_MAX, f)] = '\0';
+        fclose(f);
+        for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+                for (const struct gt_function *fn = tables[t]; fn->name; fn++) {
+                        auto_free char *quoted = dr_xasprintf("`%s`", fn->name);
+                        if (!strstr(doc, quoted))
+                                CHECK_STR(fn->name, ==, "named in docs/templates.md");
+                }
 }
 
 TEST_MAIN("formats/gotemplate-functions")

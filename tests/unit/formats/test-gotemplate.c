@@ -194,7 +194,8 @@ TEST(endless_and_swelling_templates_are_refused) {
                 "{{$x := repeat 8000000 \"x\"}}{{range until 100000}}{{$y := splitList \"\" $x}}{{end}}", "{{untilStep 0 999999999 1}}", "{{untilStep 0 9223372036854775807 1}}",
                 "{{$x := tuple 1}}{{range until 100000}}{{$x = tuple $x $x}}{{end}}", "{{$d := dict}}{{range until 100000}}{{$d = dict \"a\" $d}}{{end}}{{$d}}",
                 "{{$d := dict}}{{range until 100}}{{$_ := set $d \"a\" $d}}{{end}}{{$d}}", "{{printf \"%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d\" 1 1 1 1 1 1 1 1 1}}",
-                "{{indent 999999999 \"a\"}}", "{{range until 10}}{{$k := genPrivateKey \"ecdsa\"}}{{end}}", "{{range until 5000}}xxxxxxxxxx{{end}}", "{{randAlpha 999999999}}",
+                "{{indent 999999999 \"a\"}}", "{{$x := splitList \"\" (repeat 8000000 \"x\")}}", "{{$x := split \",\" (repeat 8000000 \",\")}}",
+                "{{$x := splitPreserveQuotes (repeat 8000000 \" \")}}", "{{range until 10}}{{$k := genPrivateKey \"ecdsa\"}}{{end}}", "{{range until 5000}}xxxxxxxxxx{{end}}", "{{randAlpha 999999999}}",
                 "{{wrapWith 1 (repeat 1000000 \"y\") (repeat 1000000 \"x\")}}", "{{replace \"\" (repeat 100000 \"y\") (repeat 100000 \"x\")}}",
         };
         for (size_t i = 0; i < ARRAY_LEN(bombs); i++) {
