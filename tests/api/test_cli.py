@@ -53,7 +53,7 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(out, '<8081:80/tcp> is FRONT\n')
         bad = self.call('ps', '--format', '{{nothing .ID}}')
         self.assertEqual(bad.returncode, 1)
-        self.assertIn('function "nothing" is not defined', bad.stderr)
+        self.assertIn('function "nothing" not defined', bad.stderr)
 
     def test_logs_of_a_service_carry_names(self):
         lines = self.drover('logs', '--tail', '3', 'web/front').splitlines()

@@ -77,7 +77,9 @@ int rollout_act(struct cli *c, struct json_object **resource, const char *action
         waiter_add(w, *resource, NULL);
         if (res_type_of(*resource) == RES_STACK)
                 watch_services(c, w, *resource);
-        if ((r = waiter_run(w, &c->err)) < 0 || (r = rollout_look(c, resource)) < 0)
+        if ((r = waiter_run(w, &c->err)) < 0)
+                c->hint = "the server goes on trying: \"drover ps\" shows how it goes on";
+        if (r < 0 || (r = rollout_look(c, resource)) < 0)
                 return r;
         const char *now = json_str(*resource, "state", "?");
         if (state && !str_eq(now, state))

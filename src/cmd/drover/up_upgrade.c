@@ -129,7 +129,10 @@ static int upgrade_wave(struct up *u, unsigned wave) {
                         return r;
                 waiter_add(w, s->have, s->want->name);
         }
-        return waiter_count(w) && !opts_bool(u->cli->opts, "detach") ? waiter_run(w, &u->cli->err) : 0;
+        r = waiter_count(w) && !opts_bool(u->cli->opts, "detach") ? waiter_run(w, &u->cli->err) : 0;
+        if (r < 0)
+                u->cli->hint = "the server goes on trying; \"drover up --rollback\" with the same files takes the upgrade back";
+        return r;
 }
 
 /* That all rest says not yet that they are upgraded: somebody may have cancelled. */

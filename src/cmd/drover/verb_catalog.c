@@ -262,7 +262,7 @@ static int run_rm(const struct opts *o, void *context) {
 
 static const struct opt_command ls = { .name = "ls", .aliases = "list", .summary = "list templates", OPT_ROWS(ls_rows), .run = run_ls };
 static const struct opt_command show = { .name = "show", .summary = "show a template: its versions and questions", .args = "TEMPLATE[:VERSION]", .min_args = 1,
-                                         .max_args = 1, .complete = "template", OPT_ROWS(show_rows), .run = run_show };
+                                         .max_args = 1, .complete = "catalog-template", OPT_ROWS(show_rows), .run = run_show };
 static const struct opt_command refresh = { .name = "refresh", .summary = "look for new templates and versions in all catalogs, now", .run = run_refresh };
 static const struct opt_command sources = { .name = "sources", .summary = "list the catalogs that templates come from", OPT_ROWS(sources_rows), .run = run_sources };
 static const struct opt_command add = { .name = "add", .summary = "add a catalog to the environment and fetch it", .args = "NAME URL", .min_args = 2, .max_args = 2,

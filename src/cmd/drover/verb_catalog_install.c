@@ -226,7 +226,7 @@ static int run_upgrade(const struct opts *o, void *context) {
 }
 
 const struct opt_command catalog_install = {
-        .name = "install", .summary = "make a stack of a template", .args = "TEMPLATE[:VERSION]", .min_args = 1, .max_args = 1, .complete = "template",
+        .name = "install", .summary = "make a stack of a template", .args = "TEMPLATE[:VERSION]", .min_args = 1, .max_args = 1, .complete = "catalog-template",
         .about = "Asks the template's questions on the terminal; Enter takes what stands in brackets. With --answers or without a terminal nothing is asked, and\n"
                  "questions without answer and default are an error that names them. Then waits until all containers run.",
         OPT_ROWS(install_rows), .run = run_install,

@@ -1,7 +1,7 @@
 /* verb_completion.c: drover completion SHELL, and the hidden verb that the scripts ask for names. */
 #include <stdio.h>
 
-#include "cli.h"
+#include "catalog_entry.h"
 #include "verbs.h"
 
 static int run(const struct opts *o, void *context) {
@@ -43,6 +43,21 @@ static int print_templates(struct cli *c) {
         return r;
 }
 
+/* As CATALOG/FOLDER: a colon would end the word for bash. */
+static int print_catalog(struct cli *c) {
+        AUTO(json_free) struct json_object *list = NULL;
+        int r = c->api ? 0 : cli_connect_project(c);
+        if (r >= 0)
+                r = catalog_templates(c, &list);
+        for (size_t i = 0; r >= 0 && i < json_object_array_length(list); i++) {
+                auto_free char *id = dr_xstrdup(json_str(json_object_array_get_idx(list, i), "id", ""));
+                if (strchr(id, ':'))
+                        *strchr(id, ':') = '/';
+                puts(id);
+        }
+        return r;
+}
+
 /* KIND[,KIND...]; quiet about everything, since it runs while someone types. */
 static int run_complete(const struct opts *o, void *context) {
         struct cli *c = context;
@@ -55,8 +70,9 @@ static int run_complete(const struct opts *o, void *context) {
                                         puts(c->root->sub[i]->name);
                         continue;
                 }
-                if (str_eq(kind, "template")) {
-                        if (print_templates(c) < 0)
+                bool template = str_eq(kind, "template");
+                if (template || str_eq(kind, "catalog-template")) {
+                        if ((template ? print_templates(c) : print_catalog(c)) < 0)
                                 return 1;
                         continue;
                 }

@@ -33,7 +33,8 @@ static int run_upgrade(const struct opts *o, void *context) {
         if ((r = stack_files_read(c, body)) < 0 || (r = questions_read(opts_str(o, "env-file"), words, n, &variables, &c->err)) < 0 || (r = find(c, &stack)) < 0)
                 return r;
         json_set(body, "environment", json_object_get(variables));
-        json_set_str(body, "externalId", json_str(stack, "externalId", NULL));
+        if (json_str(stack, "externalId", NULL))
+                json_set_str(body, "externalId", json_str(stack, "externalId", NULL));
         const char *name = json_str(stack, "name", "");
         auto_free char *keep = dr_xasprintf("drover stack finish %s", name), *back = dr_xasprintf("drover stack rollback %s", name);
         rollout_explain_interrupt(keep, back);

@@ -93,6 +93,10 @@ class Listing(Case):
         self.assertIn('==> rancher-compose.yml\nrancher 0.1.0\n', self.run_drover('catalog', 'show', 'library/hello:0.1.0', '--files').stdout)
         self.assertEqual(json.loads(self.run_drover('catalog', 'show', 'net', '--format', 'json').stdout)['Version']['version'], '1.0')
 
+    def test_templates_are_completed(self):
+        self.assertEqual(self.run_drover('__complete', 'catalog-template').stdout, 'library/hello\nlibrary/infra*net\nextra/hello\n')
+        self.assertIn('catalog-template', self.run_drover('completion', 'bash').stdout)
+
     def test_names_that_fit_none_or_several(self):
         self.assertIn('"hello" names several templates: library:hello, extra:hello', self.run_drover('catalog', 'show', 'hello', code=1).stderr)
         self.assertIn('no catalog has a template "nothing"', self.run_drover('catalog', 'show', 'nothing', code=1).stderr)

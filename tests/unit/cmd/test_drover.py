@@ -153,7 +153,7 @@ class Listings(Case):
         self.assertEqual(self.run_drover('ps', '-q').stdout, s['id'] + '\n')
         self.assertEqual(json.loads(self.run_drover('ps', '--format', 'json').stdout)['Service']['name'], 'web')
         self.assertEqual(self.run_drover('ps', '--format', '{{.ID}} {{.Stack.Name}}').stdout, s['id'] + ' demo\n')
-        self.assertIn('function "ID" is not defined', self.run_drover('ps', '--format', '{{ID}}', code=1).stderr)
+        self.assertIn('function "ID" not defined', self.run_drover('ps', '--format', '{{ID}}', code=1).stderr)
 
     def test_inspect_leaves_links_out_unless_asked(self):
         s = self.service('web')
