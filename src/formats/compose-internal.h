@@ -138,6 +138,7 @@ struct compose_exporter {
 };
 /* Adds the keys of a launchConfig (also of a sidekick) to the entries of both documents. */
 void compose_export_config(struct compose_exporter *x, const struct json_object *launch_config, struct json_object *docker, struct json_object *rancher);
+void compose_export_health(const struct json_object *check, struct json_object *o);     /* as health_check of an entry */
 struct json_object *compose_written(const struct compose_field *rows, const struct json_object *v);     /* compose_object() backwards; NULL: nothing */
 struct json_object *compose_sorted(const struct json_object *map);      /* a copy with the keys in order; maps only at this level */
 

@@ -47,11 +47,15 @@ static void push_link(struct json_object *o, const char *key, const char *target
         push(o, key, text);
 }
 
+static int by_text(const void *a, const void *b) {
+        return strcmp(json_object_get_string(*(struct json_object *const *) a), json_object_get_string(*(struct json_object *const *) b));
+}
+
 static void write_links(const struct compose_exporter *x, const struct json_object *service, struct json_object *docker) {
+        static const char *const keys[] = { "links", "external_links" };
         struct json_object *linked = json_get_object(service, "linkedServices"), *by_name = json_get_array(service, "serviceLinks");
         if (linked) {
-                AUTO(json_free) struct json_object *sorted = compose_sorted(linked);
-                json_object_object_foreach(sorted, alias, id) {
+                json_object_object_foreach(linked, alias, id) {
                         bool here;
                         auto_free char *target = service_name(x, json_object_get_string(id), &here);
                         if (!target)
@@ -65,6 +69,9 @@ static void write_links(const struct compose_exporter *x, const struct json_obje
                 if (*json_str(l, "service", ""))
                         push_link(docker, "external_links", json_str(l, "service", ""), json_str(l, "name", ""));
         }
+        for (size_t i = 0; i < ARRAY_LEN(keys); i++)    /* the API's order depends on the stack's name */
+                if (json_get_array(docker, keys[i]))
+                        json_object_array_sort(json_get_array(docker, keys[i]), by_text);
 }
 
 /* lbConfig with names instead of ids, as compose_lb_config() makes it. */
@@ -220,7 +227,7 @@ static void write_service_keys(const struct compose_exporter *x, const struct js
         if (json_bool(service, "startOnCreate", false))
                 json_set_bool(rancher, "start_on_create", true);
         if (!json_has(rancher, "health_check"))
-                write_object(rancher, "health_check", compose_health_fields, json_get(service, "healthCheck"));
+                compose_export_health(json_get(service, "healthCheck"), rancher);
         write_object(rancher, "scale_policy", compose_policy_fields, json_get(service, "scalePolicy"));
         write_object(rancher, "network_driver", compose_network_fields, json_get(service, "networkDriver"));
         write_object(rancher, "storage_driver", compose_storage_fields, json_get(service, "storageDriver"));

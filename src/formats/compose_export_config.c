@@ -277,6 +277,16 @@ static void write_key(struct compose_exporter *x, const struct compose_key *k, c
                 put(o, k->name, json_get(lc, k->field));
 }
 
+/* The default strategy is left out: balancers have a check of their own that does not say it. */
+void compose_export_health(const struct json_object *check, struct json_object *o) {
+        struct json_object *w = compose_written(compose_health_fields, check);
+        if (!w)
+                return;
+        if (str_eq(json_str(w, "strategy", ""), "recreate"))
+                json_object_object_del(w, "strategy");
+        json_set(o, "health_check", w);
+}
+
 /* Objects whose fields have other names than their keys. */
 static void write_rows(const struct compose_key *k, const struct compose_field *rows, const struct json_object *lc, struct json_object *o) {
         struct compose_field f = { k->name, k->field, FIELD_OBJECT, rows };
@@ -298,7 +308,7 @@ void compose_export_config(struct compose_exporter *x, const struct json_object 
                 if (!k->convert || k->convert == conv_image || str_eq(k->name, "volume_driver") || is_default(k, launch_config))
                         continue;
                 if (k->convert == conv_health)
-                        write_rows(k, compose_health_fields, launch_config, o);
+                        compose_export_health(json_get(launch_config, k->field), o);
                 else if (k->convert == conv_disks)
                         write_rows(k, compose_disk_fields, launch_config, o);
                 else

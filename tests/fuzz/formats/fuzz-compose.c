@@ -52,7 +52,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const char *text = (const char *) data, *divide = memmem(text, size, "\n%%\n", 4);
         size_t first = divide ? (size_t) (divide - text) + 1 : size, second = divide ? first + 3 : size;
         struct compose_doc docs[] = { { "one", text, first }, { "two", text + second, size - second } };
-        struct compose_env env = { .lookup = lookup, .read_file = read_file };
+        AUTO(json_free) struct json_object *binding = NULL;
+        static const char bound[] = "{\"services\":{\"web\":{\"labels\":{\"a\":\"$B\"},\"ports\":[\"80:80\"]}}}";
+        if (json_parse(bound, sizeof bound - 1, sizeof bound, &binding, NULL) < 0)
+                abort();
+        struct compose_env env = { .lookup = lookup, .read_file = read_file, .templates = memmem(text, size, "{{", 2) != NULL, .environment = "Default",
+                                   .version = "1", .binding = size % 2 ? binding : NULL };
         AUTO(compose_free) struct compose *c = NULL;
         struct dr_error err = { 0 };
         int r = compose_read(docs, divide ? 2 : 1, &env, &c, &err);

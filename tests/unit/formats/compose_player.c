@@ -357,10 +357,13 @@ void player_export(struct player *p, char **ret_docker, char **ret_rancher) {
 }
 
 /* What export does not keep, by its rules (compose.md 9): volume drivers of launch configs become volumes, global services have no scale,
- * the label that a legacy balancer loses at its first reading is written for its selector, external services without image get theirs, and
- * sidekicks have no sidekicks. */
+ * the label that a legacy balancer loses at its first reading is written for its selector, external services without image get theirs,
+ * sidekicks have no sidekicks, and the default of a health check's strategy is not written. */
 static void settle(struct json_object *config, const char *sidekicks_label) {
+        struct json_object *check = json_get(config, "healthCheck");
         json_object_object_del(config, "volumeDriver");
+        if (str_eq(json_str(check, "strategy", ""), "recreate"))
+                json_object_object_del(check, "strategy");
         if (sidekicks_label)
                 json_object_object_del(json_get(config, "labels"), sidekicks_label);
 }
@@ -368,10 +371,12 @@ static void settle(struct json_object *config, const char *sidekicks_label) {
 static struct json_object *comparable(const struct json_object *service) {
         static const char *const own[] = { "id", "state", "collection" };
         AUTO(json_free) struct json_object *o = json_copy(service);
-        struct json_object *labels = json_get(json_get(o, "launchConfig"), "labels"), *sidekicks = json_get_array(o, "secondaryLaunchConfigs");
+        struct json_object *labels = json_get(json_get(o, "launchConfig"), "labels"), *check = json_get(o, "healthCheck"), *sidekicks = json_get_array(o, "secondaryLaunchConfigs");
         settle(json_get(o, "launchConfig"), NULL);
         for (size_t i = 0; sidekicks && i < json_object_array_length(sidekicks); i++)
                 settle(json_object_array_get_idx(sidekicks, i), "io.rancher.sidekicks");
+        if (str_eq(json_str(check, "strategy", ""), "recreate"))
+                json_object_object_del(check, "strategy");
         if (str_eq(json_str(labels, "io.rancher.scheduler.global", ""), "true"))
                 json_object_object_del(o, "scale");
         if (str_eq(json_str(o, "type", ""), "loadBalancerService"))

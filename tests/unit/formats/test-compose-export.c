@@ -107,7 +107,7 @@ TEST(a_service_is_divided_between_both_documents) {
                      "'scalePolicy':null,'launchConfig':{'type':'launchConfig','imageUuid':'docker:nginx:1','networkMode':'managed','kind':'container','vcpu':1,"
                      "'restartPolicy':{'name':'always'},'drainTimeoutMs':0,'privileged':false,'tty':true,'memory':0,'command':['sh','-c','echo $HOME'],"
                      "'labels':{'io.rancher.service.hash':'y','b':'1','a':'$x'},'logConfig':{'driver':'','config':{}},'ports':['80:80/tcp'],"
-                     "'healthCheck':{'type':'instanceHealthCheck','port':80,'responseTimeout':2000,'name':null,"
+                     "'healthCheck':{'type':'instanceHealthCheck','port':80,'responseTimeout':2000,'name':null,'strategy':'recreate',"
                      "'recreateOnQuorumStrategyConfig':{'quorum':1}}}}]", NULL,
                      V2 "services:\n  web:\n    image: nginx:1\n    command:\n    - sh\n    - '-c'\n    - echo $$HOME\n    labels:\n      a: $$x\n      b: '1'\n"
                      "    mem_limit: 0\n    ports:\n    - 80:80/tcp\n    tty: true\n",
@@ -127,7 +127,7 @@ TEST(a_global_service_has_no_scale_and_sidekicks_are_services_of_their_own) {
 TEST(links_go_to_services_of_this_stack_and_of_others_and_by_name) {
         check_export("[{'id':'1s1','type':'service','name':'a','launchConfig':{'imageUuid':'docker:x'},'linkedServices':{'demo/b':'1s2','c':'1s9','gone':'1s77'},"
                      "'serviceLinks':[{'name':'z','service':'env/st/svc'}]},{'id':'1s2','type':'service','name':'b','launchConfig':{'imageUuid':'docker:yy'}}]", NULL,
-                     V2 "services:\n  a:\n    image: x\n    external_links:\n    - other/cache:c\n    - env/st/svc:z\n    links:\n    - b\n  b:\n    image: yy\n", V2);
+                     V2 "services:\n  a:\n    image: x\n    external_links:\n    - env/st/svc:z\n    - other/cache:c\n    links:\n    - b\n  b:\n    image: yy\n", V2);
 }
 
 TEST(balancers_name_targets_and_certificates_and_lose_rules_whose_target_is_gone) {
