@@ -155,6 +155,8 @@ ${bold}Try next${plain}, in another terminal, in this folder:
   drover scale demo/web=2         fewer of it; with 5, "drover ps demo/web" says why two find no host (port 8081 is taken)
   drover lab kill host3           power loss of a host; then: drover lab reboot host3
   drover lab docker host1 ps      what one of the engines runs
+  drover catalog install library:hello:0.1.0 --name hello    a template: it asks what it needs
+  drover catalog upgrade hello    to its newest version, a container at a time; then --finish or --rollback
   drover events                   everything that happens, live
 
 Ctrl-C takes everything down; "make run" brings the same state back.
