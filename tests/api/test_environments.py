@@ -218,6 +218,20 @@ class TestStacks(World):
             rows = [r for r in self.admin.get('/%s?all=true' % kind).rows if r.get('accountId') == p['id'] and r['state'] not in ('removed', 'purged')]
             self.assertEqual(rows, [], kind)
 
+    def test_a_stack_that_cannot_be_read_is_told_by_the_environment_and_stops_no_other(self):
+        bad = [{'name': 'bad', 'dockerCompose': 'version: "2"\nservices:\n  a: {imagee: x}\n'}, {'name': 'worse', 'dockerCompose': 'a: [}'}]
+        p = self.project(self.template(bad + self.inline('good')))
+        path = '/projects/' + p['id']
+        self.until(lambda: sorted(s['state'] for s in self.stacks(p)) == ['active', 'error', 'error'], lambda: self.state_of(p))
+        self.until(lambda: 'imagee' in (self.admin.get(path)['transitioningMessage'] or ''), lambda: self.admin.get(path))
+        self.assertIn('1 more', self.admin.get(path)['transitioningMessage'])
+        self.add_host(p)
+        self.until(lambda: [s['state'] for s in self.services(p)] == ['active'], lambda: self.services(p))
+        for s in self.stacks(p):
+            if s['state'] == 'error':
+                self.check(self.admin.delete('%s/stacks/%s' % (path, s['id'])), 200)
+        self.until(lambda: self.admin.get(path)['transitioning'] == 'no', lambda: self.admin.get(path)['transitioningMessage'])
+
     def test_the_default_network_is_one_that_can_be_used(self):
         p = self.project()
         path = '/projects/' + p['id']

@@ -85,13 +85,22 @@ static int make_one(struct core *c, struct api *a, struct catalogs *catalogs, co
         return id_decode_number(id, strlen(id), false, ret_id) < 0 ? dr_fail(err, DR_E_INTERNAL, NULL, "the new stack has no id") : 0;
 }
 
+/* Why there is no stack, or what is wrong with it; NULL: nothing. Borrowed. */
+static const char *problem_of(struct core *c, const struct json_object *entry) {
+        int64_t id = json_int(entry, "stackId", 0);
+        const struct record *stack = id ? world_get(core_world(c), T_stack, id) : NULL;
+        if (!id)
+                return json_str(entry, "problem", NULL);
+        return stack && stack->state == S_error ? str_or(record_str(stack, F_transitioningMessage), "it is in state error") : NULL;
+}
+
 /* One line for people: the first entry that failed, and how many more. */
 static void show_problems(struct core *c, struct record *project, const struct json_object *entries) {
         const struct json_object *first = NULL;
         size_t n = 0;
         for (size_t i = 0; i < list_len(entries); i++) {
                 const struct json_object *e = json_object_array_get_idx(entries, i);
-                if (!json_str(e, "problem", NULL))
+                if (!problem_of(c, e))
                         continue;
                 first = first ? first : e;
                 n++;
@@ -105,7 +114,7 @@ static void show_problems(struct core *c, struct record *project, const struct j
         if (n > 1)
                 snprintf(more, sizeof more, " (and %zu more of its template)", n - 1);
         auto_free char *text = dr_xasprintf("could not make stack \"%s\" of the environment's template: %s%s", json_str(first, "name", ""),
-                                            json_str(first, "problem", ""), more);
+                                            problem_of(c, first), more);
         core_put_str(c, project, F_transitioningState, "error");
         core_put_str(c, project, F_transitioningMessage, text);
 }
