@@ -589,6 +589,30 @@ class Remotes(CatalogCase):
         finally:
             os.rename(g.dir + '.away', g.dir)
 
+    def test_with_execution_off_nothing_is_fetched_before_somebody_asks(self):
+        g = self.repository()
+        http = self.serve(SmartHttp(os.path.dirname(g.dir)))
+        self.set_catalogs()
+        self.refresh()
+        self.api.put('/settings/catalog.execute', {'value': 'false'})
+        try:
+            self.set_catalogs(a='http://127.0.0.1:%d/%s/.git' % (http.port, os.path.basename(g.dir)))
+            end = time.monotonic() + client.WAIT_S
+            while not self.c.get('/catalogs').rows:
+                self.assertLess(time.monotonic(), end)
+            self.assertEqual((self.catalog('a')['transitioning'], self.ids(), http.requests), ('no', [], []))
+            self.refresh()
+            self.assertEqual(self.ids(), ['a:app'])
+            n = len(http.requests)
+            self.assertEqual(self.server.end(), 0)
+            self.server.start()
+            type(self).c, type(self).api = self.server.admin('/v1-catalog'), self.server.admin()
+            while not self.ids():
+                self.assertLess(time.monotonic(), end)
+            self.assertEqual(len(http.requests), n)
+        finally:
+            self.api.put('/settings/catalog.execute', {'value': 'true'})
+
     def test_remotes_that_hang_are_given_up_and_hold_nobody_else_up(self):
         g = self.repository()
         silent, half = self.serve(Silent()), self.serve(Silent(b'HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n001e# servi'))

@@ -19,6 +19,7 @@ struct repo_inside {
         char *url, *branch, *where, *dir;
         enum source_kind kind;
         bool local, online, offline_pass, again, dead;
+        bool unreachable;               /* the newest pass did not get at the place: it is looked at less often */
         unsigned holders, fails, pass;          /* pass: number of the newest one that began */
         enum repo_phase phase;
         char id[GIT_ID_MAX], bad[GIT_ID_MAX], mark[FILESET_MARK_MAX];
@@ -154,7 +155,7 @@ static void finish(struct repo_inside *r, const struct dr_error *err, bool chang
                 }
                 r->shown.err = err ? *err : (struct dr_error) { .code = DR_OK };
                 r->shown.checked_ms = all->conf.wall_ms(all->conf.arg);
-                r->fails = err ? MIN(r->fails + 1, (unsigned) BACKOFF_MAX) : 0;
+                r->fails = r->unreachable ? MIN(r->fails + 1, (unsigned) BACKOFF_MAX) : 0;
         }
         r->shown.tried = r->shown.tried || says || !r->online;
         if (!was_offline)
@@ -216,6 +217,7 @@ static void work(struct repo_inside *r, const struct git_read *read) {
 static void on_git(void *arg, const struct git_read *read) {
         struct repo_inside *r = arg;
         r->git = NULL;
+        r->unreachable = read->outcome == GIT_FAILED;
         if (read->outcome == GIT_READ)
                 return work(r, read);
         if (read->outcome == GIT_FAILED)
@@ -314,11 +316,16 @@ struct repo *repo_get(struct repos *all, const char *url, const char *branch, bo
         r->shown.inside = r;
         r->holders = 1;
         r->online = online;
-        r->kind = SOURCE_GIT;           /* until it is looked at */
         auto_free char *head = dr_xasprintf("%s/HEAD", r->dir);
         r->offline_pass = access(head, F_OK) == 0;      /* a repository whose folder is gone now is still known by its copy */
+        bool local;
+        int kind = source_kind(url, &local, &r->where, NULL);
+        r->kind = kind < 0 ? SOURCE_FOLDER : (enum source_kind) kind;
         vec_push(&all->v, &r->shown);
-        enqueue(r);
+        if (r->offline_pass || online || r->kind != SOURCE_GIT)
+                enqueue(r);
+        else
+                r->shown.tried = true;          /* only a network could tell more */
         return &r->shown;
 }
 
