@@ -5,6 +5,7 @@
 #include "model/launch.h"
 #include "place.h"
 #include "upgrade.h"
+#include "upgrade_config.h"
 
 enum { LCS_MAX = 64 };
 
@@ -264,8 +265,31 @@ static bool dependency_missing(const struct planning *p, const struct record *i)
         return false;
 }
 
+static bool refers(const struct record *s, int lc, int to) {
+        return launch_config_refers(service_lc(s, lc), to == 0 ? record_name(s) : service_lc_name(s, to));
+}
+
+/* Launch configs that share network or volumes with a container that is still to be exchanged, directly or over another one: theirs come
+ * with the unit's turn. held[lc] is set for old ones too. */
+static void hold_dependants(const struct planning *p, const struct unit *u, int lcs, bool *held) {
+        const struct record *s = p->req->service;
+        bool any = false;
+        for (size_t k = 0; upgrade_is_under_way(s) && k < u->members.n; k++) {
+                int lc = is_going(u->members.v[k]) ? -1 : member_lc(p->req, u->members.v[k]);
+                if (lc >= 0 && upgrade_is_old(s, u->members.v[k]))
+                        any = held[lc] = true;
+        }
+        while (any) {
+                any = false;
+                for (int lc = 0; lc < lcs; lc++)
+                        for (int to = 0; to < lcs && !held[lc]; to++)
+                                if (held[to] && refers(s, lc, to))
+                                        any = held[lc] = true;
+        }
+}
+
 static void complete_unit(struct planning *p, struct unit *u, int lcs) {
-        bool there[LCS_MAX] = { 0 }, wait = u->blocked;
+        bool there[LCS_MAX] = { 0 }, held[LCS_MAX] = { 0 }, wait = u->blocked;
         for (size_t k = 0; k < u->members.n; k++) {
                 struct record *i = u->members.v[k];
                 int lc = member_lc(p->req, i);
@@ -295,10 +319,11 @@ static void complete_unit(struct planning *p, struct unit *u, int lcs) {
                         p->plan->waiting = true;
         }
         p->plan->waiting |= wait;
+        hold_dependants(p, u, lcs, held);
         for (int lc = 0; lc < lcs && !wait; lc++)       /* after the old ones are gone: names are theirs until then */
                 if (!there[lc] && comes_back(p, u, lc))
                         p->plan->waiting = true;
-                else if (!there[lc])
+                else if (!there[lc] && !held[lc])
                         step(p, (struct plan_step) { .action = PLAN_CREATE_INSTANCE, .unit = u->du, .lc = lc, .index = u->index,
                                                      .host = u->host, .reason = "Creating extra service instance" });
 }

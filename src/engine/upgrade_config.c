@@ -50,14 +50,14 @@ static struct json_object *stamped(struct json_object *given, struct json_object
         return lc;
 }
 
-static bool is_named(struct json_object *name, const char *upgraded) { return name && str_ieq(str_or(json_object_get_string(name), ""), upgraded); }
+static bool is_named(struct json_object *value, const char *name) { return value && str_ieq(str_or(json_object_get_string(value), ""), name); }
 
-static bool refers_to(struct json_object *lc, const char *upgraded) {
+bool launch_config_refers(struct json_object *lc, const char *name) {
         struct json_object *from = json_get_array(lc, "dataVolumesFromLaunchConfigs");
-        if (is_named(json_get(lc, "networkLaunchConfig"), upgraded))
+        if (is_named(json_get(lc, "networkLaunchConfig"), name))
                 return true;
         for (size_t i = 0; i < count(from); i++)
-                if (is_named(json_object_array_get_idx(from, i), upgraded))
+                if (is_named(json_object_array_get_idx(from, i), name))
                         return true;
         return false;
 }
@@ -65,11 +65,11 @@ static bool refers_to(struct json_object *lc, const char *upgraded) {
 static bool is_stamped(struct json_object *lc, const char *version) { return str_eq(json_str(lc, "version", "0"), version); }
 
 static bool refers_to_upgraded(const struct record *s, struct json_object *lc, const struct upgrade_configs *c, const char *version) {
-        if (is_stamped(c->primary, version) && refers_to(lc, record_name(s)))
+        if (is_stamped(c->primary, version) && launch_config_refers(lc, record_name(s)))
                 return true;
         for (size_t i = 0; i < count(c->secondaries); i++) {
                 struct json_object *other = json_object_array_get_idx(c->secondaries, i);
-                if (is_stamped(other, version) && refers_to(lc, name_of(other)))
+                if (is_stamped(other, version) && launch_config_refers(lc, name_of(other)))
                         return true;
         }
         return false;

@@ -18,3 +18,5 @@ struct upgrade_configs upgrade_configs_make(const struct record *service, struct
 /* What was before, out of the stored strategy, strategy itself unchanged. */
 struct upgrade_configs upgrade_configs_before(const struct record *service);
 void upgrade_configs_done(struct upgrade_configs *c);
+/* By networkLaunchConfig or dataVolumesFromLaunchConfigs. name: a sidekick's, or the service's for its primary. */
+bool launch_config_refers(struct json_object *lc, const char *name);

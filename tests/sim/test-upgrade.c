@@ -221,6 +221,25 @@ TEST(s49_sidekicks_that_an_upgrade_adds_go_with_its_rollback) {
         map_done(&before);
         sim_close(&s);
 }
+TEST(an_added_sidekick_that_shares_with_an_exchanged_one_shares_with_the_new_one) {
+        struct sim s;
+        struct record *svc = begin(&s, 27, 2, 2, image, "[{\"name\":\"one\",\"imageUuid\":\"docker:busybox\"}]");
+        CHECK_INT(sim_upgrade(&s, svc->id, "{\"intervalMillis\":100,\"launchConfig\":{\"imageUuid\":\"docker:busybox:2\"},\"secondaryLaunchConfigs\":["
+                                           "{\"name\":\"net\",\"imageUuid\":\"docker:busybox\",\"networkLaunchConfig\":\"web\"},"
+                                           "{\"name\":\"vol\",\"imageUuid\":\"docker:busybox\",\"dataVolumesFromLaunchConfigs\":[\"net\"]}]}"), ==, 0);
+        until(&s, svc, S_upgraded, 60000);
+        CHECK_INT(tally(&s, svc).running, ==, 8);
+        const struct records *l = containers(&s, svc);
+        for (size_t i = 0; i < l->n; i++) {
+                int64_t from = record_int(l->v[i], F_networkFromId);
+                const struct record *to = from ? world_get(core_world(s.core), T_instance, from) : NULL;
+                CHECK(!from || (to && !upgrade_is_aside(to) && record_text(to, F_deploymentUnitUuid) == record_text(l->v[i], F_deploymentUnitUuid)));
+        }
+        CHECK_INT(sim_process(&s, svc->id, P_service_finishupgrade), ==, 0);
+        CONVERGES(&s);
+        CHECK_INT(tally(&s, svc).all, ==, 8);
+        sim_close(&s);
+}
 TEST(s50_a_sidekick_of_no_image_leaves_and_comes_back_with_a_rollback) {
         for (int back = 0; back < 2; back++) {
                 struct sim s;
