@@ -217,6 +217,19 @@ TEST(without_hosts_the_next_wave_waits_for_a_while_only) {
         make_stack("version: '2'\nservices:\n  db: {image: db}\n  web: {image: web, depends_on: [db]}\n", NULL, true);
         run_and_check(&s, S_active);
         CHECK_INT(service(&s, "web")->state, ==, S_activating);
+        CHECK_STR(core_transitioning(stack_of(&s)), ==, "no");
+        done(&s);
+}
+
+TEST(what_can_only_be_placed_beside_a_later_wave_comes_up_after_it) {
+        struct sim s = { .opened = opened };
+        sim_open(&s, 1, 2, &calm);
+        make_stack("version: '2'\nservices:\n  db: {image: db, labels: {'io.rancher.scheduler.affinity:container_label': 'io.rancher.stack_service.name=s/web'}}\n"
+                   "  web: {image: web, depends_on: [db]}\n", NULL, true);
+        run_and_check(&s, S_active);
+        settle(&s);
+        CHECK_INT(service(&s, "db")->state, ==, S_active);
+        CHECK_STR(core_transitioning(stack_of(&s)), ==, "no");
         done(&s);
 }
 

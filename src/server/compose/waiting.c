@@ -36,13 +36,25 @@ static uint64_t look_of(struct deploy *d, const struct record *s) {
         return h + (health ? health->hash : 0);
 }
 
-static bool moves(struct deploy *d, uint64_t states) {
+static bool moves(struct deploy *d, uint64_t states, int64_t stall_ms) {
         int64_t now = core_wall_ms(d->x->core);
         if (!d->moved_ms || states != d->moved_hash) {
                 d->moved_hash = states;
                 d->moved_ms = now;
         }
-        return now - d->moved_ms < STALL_MS;
+        return now - d->moved_ms < stall_ms;
+}
+
+/* It is refused by every host (orchestration.md 3.11): perhaps only until something of a later wave runs there (labels of affinity). */
+static bool lacks_host(const struct record *s) { return s->run && s->run->error && str_starts(s->run->error->s, "Allocation failed"); }
+
+/* Is a host at work for it? Otherwise it waits for one. */
+static bool has_work(struct deploy *d, const struct record *s) {
+        const struct records *l = world_by_int(core_world(d->x->core), T_instance, F_serviceId, s->id);
+        for (size_t i = 0; i < l->n; i++)
+                if (record_int(l->v[i], F_hostId) && state_is_transitioning(T_instance, (enum state_id) l->v[i]->state))
+                        return true;
+        return false;
 }
 
 static const char *message_of(struct deploy *d, const struct record *s) {
@@ -68,35 +80,46 @@ static void waiting_text(struct deploy *d, struct record *stack, const struct re
         core_progress(d->x->core, stack, text);
 }
 
+/* Notes and gives up what of the wave is busy; placing: it only waits for a host, which is nothing to report. */
+static void give_up(struct deploy *d, const struct record *stack, unsigned wave, enum settle what, bool placing) {
+        for (size_t i = 0; i < d->todo.n; i++) {
+                struct todo *t = &d->todo.v[i];
+                const struct record *s = t->want->wave == wave && !t->given_up ? todo_service(d, stack, t) : NULL;
+                if (!s || !is_busy(s, t, what))
+                        continue;
+                if (!placing)
+                        deploy_line(&d->notes, "service \"%s\" has not moved for %d minutes: %s, %s", record_name(s), STALL_MS / 60000,
+                                    state_name((enum state_id) s->state), message_of(d, s));
+                t->given_up = true;
+        }
+        d->moved_ms = 0;
+}
+
 int deploy_settle(struct deploy *d, struct record *stack, unsigned wave, enum settle what) {
         uint64_t states = (uint64_t) what + wave;
-        bool any = false;
+        bool any = false, placing = what == SETTLE_STARTED;
         for (size_t i = 0; i < d->todo.n; i++) {
                 struct todo *t = &d->todo.v[i];
                 const struct record *s = t->want->wave == wave && !t->given_up ? todo_service(d, stack, t) : NULL;
                 if (!s || !is_busy(s, t, what))
                         continue;
                 if (!may_wait(d, s)) {
-                        deploy_line(&d->notes, "service \"%s\" fails again and again: %s", record_name(s), message_of(d, s));
+                        if (what != SETTLE_STARTED || !lacks_host(s))
+                                deploy_line(&d->notes, "service \"%s\" fails again and again: %s", record_name(s), message_of(d, s));
                         t->given_up = true;
                         continue;
                 }
                 if (!any)
                         waiting_text(d, stack, s);
                 any = true;
+                placing = placing && !t->want->wait_healthy && !has_work(d, s);
                 states += look_of(d, s);
         }
-        if (!any || moves(d, states))
-                return any ? LOOK_WAIT : LOOK_DONE;
-        for (size_t i = 0; i < d->todo.n; i++) {
-                struct todo *t = &d->todo.v[i];
-                const struct record *s = t->want->wave == wave && !t->given_up ? todo_service(d, stack, t) : NULL;
-                if (!s || !is_busy(s, t, what))
-                        continue;
-                deploy_line(&d->notes, "service \"%s\" has not moved for %d minutes: %s, %s", record_name(s), STALL_MS / 60000, state_name((enum state_id) s->state), message_of(d, s));
-                t->given_up = true;
-        }
-        d->moved_ms = 0;
+        if (!any)
+                return LOOK_DONE;
+        if (moves(d, states, placing ? ERROR_GRACE_MS : STALL_MS))
+                return LOOK_WAIT;
+        give_up(d, stack, wave, what, placing);
         return LOOK_DONE;
 }
 
@@ -105,7 +128,7 @@ int deploy_settle_one(struct deploy *d, struct record *stack, struct todo *t) {
         if (!s || !state_is_transitioning(T_service, (enum state_id) s->state) || s->state == S_upgrading)
                 return LOOK_DONE;
         waiting_text(d, stack, s);
-        if (may_wait(d, s) && moves(d, look_of(d, s)))
+        if (may_wait(d, s) && moves(d, look_of(d, s), STALL_MS))
                 return LOOK_WAIT;
         t->given_up = true;             /* it is asked for what is wanted all the same: the answer may say more */
         d->moved_ms = 0;
@@ -130,7 +153,7 @@ int deploy_leave(struct deploy *d, struct record *stack, enum state_id state) {
         if (!waited)
                 return LOOK_DONE;
         waiting_text(d, stack, waited);
-        if (moves(d, states))
+        if (moves(d, states, STALL_MS))
                 return LOOK_WAIT;
         deploy_line(&d->notes, "service \"%s\" has not moved for %d minutes: %s, %s", record_name(waited), STALL_MS / 60000, state_name(state), message_of(d, waited));
         return LOOK_DONE;
