@@ -9,6 +9,7 @@
 
 /* Why an environment is looked at: what could not be made is tried once more; its system stacks have changed. */
 enum { LOOK = 1, LOOK_AGAIN = 2, LOOK_STACKS = 4 };
+enum { ROUND_MS = 60 * 1000 };          /* a look at each now and then: a batch that failed takes back what a look did, and nobody says so */
 
 struct environments {
         struct loop *loop;
@@ -17,6 +18,7 @@ struct environments {
         struct catalogs *catalogs;
         struct map dirty;               /* project id -> why it is to be looked at */
         bool scheduled, templates_due;
+        struct timer *round;
         struct upgrades *upgrades;
 };
 
@@ -101,11 +103,11 @@ static void mark(struct environments *e, int64_t project_id, unsigned why) {
         schedule(e);
 }
 
-static void mark_all(struct environments *e) {
+static void mark_all(struct environments *e, unsigned why) {
         const struct records *l = world_all(core_world(e->core), T_account);
         for (size_t i = 0; i < l->n; i++)
                 if (l->v[i]->kind == T_project)
-                        mark(e, l->v[i]->id, LOOK_AGAIN);
+                        mark(e, l->v[i]->id, why);
 }
 
 static void load_templates(struct environments *e) {
@@ -154,21 +156,28 @@ static void on_change(void *arg, const struct record *r) {
         }
 }
 
+static void on_round(void *arg) {
+        load_templates(arg);
+        mark_all(arg, LOOK);
+}
+
 static void on_catalogs(void *arg) {
         struct environments *e = arg;
         load_templates(e);
-        mark_all(e);
+        mark_all(e, LOOK_AGAIN);
         upgrades_scan(e->upgrades);
 }
 
 struct environments *environments_new(struct loop *l, struct core *c, struct api *a, struct catalogs *catalogs) {
         struct environments *e = dr_xnew(struct environments);
-        *e = (struct environments) { .loop = l, .core = c, .api = a, .catalogs = catalogs };
+        *e = (struct environments) { .loop = l, .core = c, .api = a, .catalogs = catalogs, .round = timer_new(l, on_round, e) };
+        timer_unref(e->round);
+        timer_start_periodic(e->round, ROUND_MS, ROUND_MS);
         e->upgrades = upgrades_new(l, c, a, catalogs);
         core_on_change(c, on_change, e);
         catalog_on_loaded(catalogs, on_catalogs, e);
         load_templates(e);
-        mark_all(e);
+        mark_all(e, LOOK_AGAIN);
         return e;
 }
 
@@ -176,6 +185,7 @@ struct environments *environments_free(struct environments *e) {
         if (!e)
                 return NULL;
         loop_defer_cancel(e->loop, work, e);
+        timer_free(e->round);
         upgrades_free(e->upgrades);
         map_done(&e->dirty);
         free(e);
