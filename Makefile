@@ -10,12 +10,12 @@ DESTDIR ?=
 HOSTS ?= 3
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 600
-SUITES = unit sim seeds api lint host host-asan
+SUITES = unit sim seeds api lint host host-asan ui
 
 NINJA = ninja -j $(JOBS)
 PROGRAMS = drover drover-server drover-node
 
-.PHONY: help deps deps-test build run test test-unit test-sim test-api test-corpora test-host test-vm bench fuzz soak lint install image dist clean \
+.PHONY: help deps deps-test build run test test-unit test-sim test-api test-corpora test-host test-ui test-vm bench fuzz soak lint install image dist clean \
 	release dev asan clang
 
 help: ## this list
@@ -63,6 +63,9 @@ test-corpora: asan ## compose files and templates, with reports: the tree's own 
 
 test-host: build asan ## real Docker engines in lab hosts, twice: release programs, sanitized programs
 	@tools/test.sh host host-asan
+
+test-ui: build ## the web page, in Debian's Chromium driven by Playwright; screenshots in build/ui-screenshots
+	@tools/test.sh ui
 
 test-vm: build ## a Debian guest with systemd and cgroup v2 in QEMU joins and is rebooted (minutes; not part of make test)
 	@DROVER_BIN_DIR=build/bin tools/test-vm.sh

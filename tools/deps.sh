@@ -1,12 +1,12 @@
 #!/bin/bash
 # deps.sh: installs the Debian packages that drover's build, tests and lab need, and only those that are missing.
 #
-#   tools/deps.sh [GROUP...]     build | test | lab | bench | fuzz | vm; without a group: build test lab
+#   tools/deps.sh [GROUP...]     build | test | lab | ui | bench | fuzz | vm; without a group: build test lab
 #   tools/deps.sh --list [GROUP...]   prints the packages of the groups, installs nothing
 #
 # Nothing is removed or upgraded on purpose, recommended packages stay out, no service is started. It asks first when a
 # person is at the terminal; YES=1 skips the question. A Docker engine that is already there is used, whatever package it
-# came from: docker.io conflicts with docker-ce, so it is installed only when there is no dockerd at all.
+# came from: docker.io conflicts with docker-ce, so it is installed only when there is no dockerd at all. So are Node and npm.
 set -euo pipefail
 sbin=${DROVER_DEPS_SBIN:-/usr/sbin}         # a test's own folder
 
@@ -15,6 +15,7 @@ DROVER_DEPS='
 build: gcc libc6-dev make meson ninja-build pkg-config python3 libuv1-dev libhttp-parser-dev libjson-c-dev libyaml-dev libsqlite3-dev libsodium-dev libssl-dev zlib1g-dev
 test:  libcmocka-dev git openssl python3-yaml python3-websocket python3-requests clang libclang-rt-14-dev curl e2fsprogs util-linux mount
 lab:   docker-engine docker-registry iproute2 iptables nftables busybox-static curl procps util-linux
+ui:    chromium fonts-dejavu-core nodejs npm
 bench: etcd-server etcd-client nginx-light
 vm:    qemu-system-x86 qemu-utils mmdebstrap e2fsprogs busybox-static
 fuzz:  clang libclang-rt-14-dev
@@ -27,11 +28,12 @@ packages_of() {
         local group line
         for group in "$@"; do
                 line=$(sed -n "s/^$group: *//p" <<<"$DROVER_DEPS")
-                [ -n "$line" ] || fail "unknown group \"$group\" (build, test, lab, bench, fuzz, vm)"
+                [ -n "$line" ] || fail "unknown group \"$group\" (build, test, lab, ui, bench, fuzz, vm)"
                 tr ' ' '\n' <<<"$line"
         done | sed '/^$/d' | sort -u
 }
 
+has_program() { case $1 in nodejs) command -v node ;; npm) command -v npm ;; *) return 1 ;; esac >/dev/null 2>&1; }
 has_engine() { command -v dockerd >/dev/null 2>&1 || [ -x "$sbin/dockerd" ]; }
 
 # Reads package names, writes those that are not installed.
@@ -40,6 +42,8 @@ missing_of() {
         while read -r p; do
                 if [ "$p" = docker-engine ]; then
                         has_engine || echo docker.io
+                elif has_program "$p"; then
+                        continue
                 elif [ "$(dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -m1 -x installed)" != installed ]; then
                         echo "$p"
                 fi

@@ -6,6 +6,7 @@
 #   seeds               the simulation with random faults once more, release build, DROVER_SIM_SEEDS seeds (1000)
 #   host                the host tests, on the release programs of build/bin
 #   host-asan           the host tests once more, on the sanitized server and agent
+#   ui                  the web page in Debian's Chromium, release programs; installs playwright-core (tests/ui/package-lock.json), no browser
 #
 # A failed suite does not keep the next from running. Exit status 1 when anything failed, 2 on wrong use.
 # TEST_ARGS is given to `meson test` (a test's name, --repeat 10, ...). Logs: build/test-logs/SUITE.txt.
@@ -40,6 +41,7 @@ for suite in "$@"; do
                 tools/collect.sh release build/bin-asan drover
                 export DROVER_BIN_DIR=$PWD/build/bin-asan
                 ;;
+        ui) kind=release jobs=1; export DROVER_BIN_DIR=$PWD/build/bin; tools/ui-deps.sh ;;
         *) echo "test: unknown suite \"$suite\" (unit sim seeds api lint corpora host host-asan)" >&2; exit 2 ;;
         esac
         [ -z "${DROVER_BIN_DIR:-}" ] || export DROVER_NODE=$DROVER_BIN_DIR/drover-node

@@ -57,7 +57,8 @@ export class Form {
     this.redraw();
     if (!done) {
       const bad = this.shown().find(f => this.errors[f.name]);
-      queueMicrotask(() => document.getElementById(bad ? this.inputId(bad) : `${this.id}-general`)?.focus());
+      const focus = () => document.getElementById(bad ? this.inputId(bad) : `${this.id}-general`)?.focus();
+      requestAnimationFrame(() => requestAnimationFrame(focus));      // once it can take it: fields of a busy form are disabled
     }
     return done;
   }

@@ -2,7 +2,7 @@
 //
 // A subscription is opened first, then the collections are read, so that no change falls between the two; what events said meanwhile is laid over
 // what was read. When the connection is lost it is opened again (with growing pauses) and everything is read anew.
-import { list, webSocket } from './api.js';
+import { get, list, webSocket } from './api.js';
 
 const SILENCE_MS = 11000, PAUSE_MIN_MS = 500, PAUSE_MAX_MS = 15000;
 const GONE = new Set(['removed', 'purged', 'purging']);
@@ -13,7 +13,7 @@ const number = id => Number(/\d+$/.exec(id)?.[0] || 0);
 export class Live {
   // changed(): something is different. state: 'loading', 'live', 'lost'. account: the user's own account instead of an environment (no collections).
   constructor(base, changed, { types = TYPES, onEvent = null, onLogout = null } = {}) {
-    Object.assign(this, { base, changed, types, onEvent, onLogout, state: 'loading', error: null, pause: PAUSE_MIN_MS, over: false, byType: {}, heard: null });
+    Object.assign(this, { base, changed, types, onEvent, onLogout, state: 'loading', error: null, pause: PAUSE_MIN_MS, over: false, byType: {}, heard: null, count: 0, heardAt: new Map() });
     for (const t in types) this.byType[t] = new Map();
     this.open();
   }
@@ -30,9 +30,10 @@ export class Live {
 
   open() {
     const ws = this.ws = webSocket(`${this.base}/subscribe?eventNames=resource.change`);
-    ws.onopen = () => { this.alive(); this.load(); };
+    let opened = false;
+    ws.onopen = () => { opened = true; this.alive(); this.load(); };
     ws.onmessage = m => { this.alive(); this.take(JSON.parse(m.data)); };
-    ws.onclose = () => { if (ws === this.ws) this.lost(); };
+    ws.onclose = () => { if (ws !== this.ws) return; this.lost(); if (!opened) this.ask(); };
   }
 
   alive() {
@@ -48,6 +49,16 @@ export class Live {
     clearTimeout(this.again);
     this.again = setTimeout(() => this.open(), this.pause);
     this.pause = Math.min(this.pause * 2, PAUSE_MAX_MS);
+  }
+
+  // A refused websocket says nothing of why: an ordinary request does.
+  async ask() {
+    try { await get(this.base); } catch (e) {
+      if (this.over || !(e.status === 403 || e.status === 404)) return;
+      this.stop();
+      this.state = 'refused';
+      this.changed();
+    }
   }
 
   async load() {
@@ -75,6 +86,7 @@ export class Live {
     if (event.name === 'logout') { this.stop(); this.onLogout?.(); return; }
     const r = event.data?.resource;
     if (event.name !== 'resource.change' || !r) return;
+    this.heardAt.set(r.id, ++this.count);
     if (this.heard) this.heard.set(r.id, r);
     const old = this.byType[r.baseType]?.get(r.id) || this.byType[r.type]?.get(r.id);
     this.put(r);
@@ -82,7 +94,13 @@ export class Live {
     this.changed();
   }
 
-  // Also for answers of our own requests, which come before the event does.
+  // Asks the server for something that answers with the resource. An event may overtake the answer: then it knows more.
+  async from(ask) {
+    const mark = this.count, r = await ask();
+    if (r?.id && !(this.heardAt.get(r.id) > mark)) this.put(r);
+    return r;
+  }
+
   put(r) {
     const of = this.byType[r.baseType] ? r.baseType : r.type;
     if (!this.byType[of]) return;

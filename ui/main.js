@@ -68,6 +68,7 @@ function route() {
   app.view?.init?.();
   show();
   document.title = `${title()} · drover`;
+  document.querySelector('.top nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   if (!first) { document.getElementById('title')?.focus(); window.scrollTo(0, 0); }
 }
 

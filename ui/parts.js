@@ -82,7 +82,8 @@ export function menu(label, items) {
       if (e.key !== 'ArrowDown' && e.key !== 'ArrowUp') return;
       const d = e.currentTarget, all = [...d.querySelectorAll('.menu-items button')], i = all.indexOf(document.activeElement);
       d.open = true;
-      all[(i + (e.key === 'ArrowDown' ? 1 : all.length - 1) + (i < 0 && e.key === 'ArrowUp' ? 1 : 0)) % all.length]?.focus();
+      place(d);
+      all[(i + (e.key === 'ArrowDown' ? 1 : all.length - 1) + (i < 0 && e.key === 'ArrowUp' ? 1 : 0)) % all.length]?.focus({ preventScroll: true });
       e.preventDefault();
     } },
     h('summary', { class: 'button only', 'aria-label': label, title: label }, icon('more')),

@@ -38,7 +38,7 @@ function charIn(c, set) {
 export function fieldOf(q, choices = {}) {
   const f = { name: `q.${q.variable}`, label: q.label || q.variable, help: q.description || '', required: !!q.required && q.type !== 'boolean', group: q.group || undefined, aliases: [q.variable] };
   const limit = n => (n === null || n === undefined || n === 0 && !(q.min || q.max) ? undefined : n);
-  const picked = (list, what) => Object.assign(f, { type: 'select', options: [['', list.length ? `Choose ${what}…` : `There is no ${what}`], ...list.map(x => [x, x])] });
+  const picked = (list, what) => Object.assign(f, { type: 'select', options: [['', list.length ? `Choose a ${what}…` : `There is no ${what} yet`], ...list.map(x => [x, x])] });
   switch (q.type) {
   case 'string': return Object.assign(f, { check: lengths(q) });
   case 'multiline': return Object.assign(f, { type: 'textarea', code: true, check: lengths(q) });
@@ -49,9 +49,9 @@ export function fieldOf(q, choices = {}) {
   case 'float': return Object.assign(f, { type: 'number', min: limit(q.min), max: limit(q.max) });
   case 'date': return Object.assign(f, { type: 'date' });
   case 'enum': return Object.assign(f, { type: 'select', options: [['', 'Choose…'], ...(q.options || []).map(o => [String(o), String(o)])] });
-  case 'service': return picked(choices.services || [], 'a service');
-  case 'secret': return picked(choices.secrets || [], 'a secret');
-  case 'certificate': return picked(choices.certificates || [], 'a certificate');
+  case 'service': return picked(choices.services || [], 'service');
+  case 'secret': return picked(choices.secrets || [], 'secret');
+  case 'certificate': return picked(choices.certificates || [], 'certificate');
   default: return Object.assign(f, { required: false, fixed: true, help: `${f.help} (this page does not know questions of type "${q.type}")`.trim() });
   }
 }

@@ -1,6 +1,6 @@
 // Questions of templates as fields, and the answers that are sent (spec catalog.md 3.1).
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { run, test } from './check.mjs';
 import { answersOf, fieldOf, firstValue, password } from '../../ui/questions.js';
 
 const choices = { services: ['web/front', 'db/master'], secrets: ['s1'], certificates: ['c1'] };
@@ -55,3 +55,5 @@ test('made passwords', () => {
   assert.equal(many.size, 200);
   for (const p of many) assert.match(p, /^[a-zA-Z0-9]{16}$/);
 });
+
+run();

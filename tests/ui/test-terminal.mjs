@@ -1,6 +1,6 @@
 // What programs send, and what the terminal of ui/terminal.js shows then.
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { run, test } from './check.mjs';
 import { keySequence, pasteSequence, PLAIN, Terminal, wide } from '../../ui/terminal.js';
 
 const term = (cols = 10, rows = 4) => { const out = [], t = new Terminal(cols, rows, { reply: s => out.push(s) }); t.out = out; return t; };
@@ -231,3 +231,5 @@ test('paste', () => {
   t.write('\x1b[?2004h');
   assert.equal(pasteSequence('ls\x1b[201~; rm', t), '\x1b[200~ls[201~; rm\x1b[201~');
 });
+
+run();

@@ -5,7 +5,7 @@ import { attempt, button, empty, heading, linkButton, problem, toast } from '../
 import { View } from './view.js';
 import { versionQuery } from './workload.js';
 
-export const templateIcon = (t, size) => h('img', { class: 'template-icon', src: iconOf(t), alt: '', width: size, height: size, loading: 'lazy', onerror: e => { e.target.src = '/ui/icon.svg'; } });
+export const templateIcon = (t, size) => !t.iconFilename ? h('span', { class: `template-icon letter s${size}`, 'aria-hidden': 'true', key: 'letter' }, (t.name || '?')[0]) : h('img', { class: 'template-icon', src: iconOf(t), alt: '', width: size, height: size, loading: 'lazy', onerror: e => { e.target.src = '/ui/icon.svg'; } });
 function iconOf(t) {
   try { const u = new URL(t.links.icon, location.href); return u.pathname + u.search; } catch { return '/ui/icon.svg'; }
 }

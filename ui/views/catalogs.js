@@ -33,7 +33,7 @@ export default class Catalogs extends View {
     return [
       h('p', { class: 'way' }, h('a', { href: `${this.home}/catalog` }, 'Catalog')), heading('Catalogs', button('Add catalog', () => this.edit(), { kind: 'primary', sign: 'plus' })), problem(error),
       all && (all.length ? h('section', { class: 'card' }, table('Catalogs', ['Name', 'Address', 'Branch', 'Commit', 'State', ''], all.map(c => h('tr', { key: c.id }, h('td', { class: 'name' }, c.name, h('small', {}, c.environmentId && c.environmentId !== 'global' ? 'of this environment' : 'of the server')),
-        h('td', {}, h('code', {}, c.url)), h('td', {}, c.branch || '–'), h('td', {}, c.commit ? h('code', {}, c.commit.slice(0, 10)) : '–'), h('td', {}, c.state && badge(c.state, c), reason(c)),
+        h('td', {}, h('code', {}, c.url)), h('td', {}, c.branch || '–'), h('td', {}, c.commit ? h('code', {}, c.commit.slice(0, 10)) : '–'), h('td', {}, c.state && badge(c.state, c), reason(c), c.skippedCount > 0 && h('details', {}, h('summary', {}, `${c.skippedCount} left out`), h('ul', { class: 'pairs' }, (c.skipped || []).map(t => h('li', { key: t }, t))))),
         h('td', { class: 'tools' }, c.environmentId && c.environmentId !== 'global' && menu(`Actions of ${c.name}`, [['Edit', () => this.edit(c)], ['Remove', () => this.drop(c), 'danger']])))))) : empty('There is no catalog.')),
     ];
   }

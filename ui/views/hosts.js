@@ -23,7 +23,7 @@ export function hostActions(view, x, to) {
 }
 const editHost = (view, x) => formDialog(`Edit ${hostName(x)}`, [{ name: 'name', label: 'Name', help: `Empty: ${x.hostname}` }, { name: 'description', label: 'Description' }, { name: 'labels', label: 'Labels', type: 'textarea', code: true, help: 'NAME=VALUE, one a line' }], {
   values: { name: x.name || '', description: x.description || '', labels: Object.entries(x.labels || {}).map(([k, v]) => `${k}=${v}`).join('\n') },
-  submit: async v => { view.live.put(await put(x.links.self, { name: v.name || null, description: v.description || null, labels: parseLabels(v.labels) })); view.redraw(); },
+  submit: async v => { await view.live.from(() => put(x.links.self, { name: v.name || null, description: v.description || null, labels: parseLabels(v.labels) })); view.redraw(); },
 });
 
 export function hostLabels(labels) {

@@ -34,8 +34,7 @@ export default class Import extends View {
     if (!this.form.values.name && name && !/compose/.test(name)) { this.form.set('name', name); document.getElementById(this.form.inputId({ name: 'name' })).value = name; }
   }
   async submit(v) {
-    const s = await post(`${this.base}/stacks`, { name: v.name.trim(), description: v.description || null, dockerCompose: v.dockerCompose, rancherCompose: v.rancherCompose, environment: answers(v.environment), startOnCreate: v.startOnCreate });
-    this.live.put(s);
+    const s = await this.live.from(() => post(`${this.base}/stacks`, { name: v.name.trim(), description: v.description || null, dockerCompose: v.dockerCompose, rancherCompose: v.rancherCompose, environment: answers(v.environment), startOnCreate: v.startOnCreate }));
     this.go(`${this.home}/stacks/${s.id}`);
   }
   draw() {

@@ -8,7 +8,6 @@ export default class Login {
   constructor({ app, redraw, signedIn }) {
     Object.assign(this, { app, signedIn });
     this.form = new Form([{ name: 'name', label: 'Login name', required: true, autocomplete: 'username' }, { name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'current-password' }], {}, redraw);
-    setTimeout(() => document.getElementById(this.form.inputId(this.form.fields[0]))?.focus(), 50);
   }
   async submit({ name, password }) {
     try { await logIn(name, password); } catch (e) {
@@ -21,7 +20,7 @@ export default class Login {
   }
   draw() {
     const other = session.provider && !/^local/i.test(session.provider);
-    return h('main', { id: 'main', class: 'center', key: 'login' }, h('form', { class: 'card login', novalidate: true, onsubmit: e => { e.preventDefault(); this.form.submit(v => this.submit(v)); } },
+    return h('main', { id: 'main', class: 'center', key: 'login' }, h('form', { class: 'card login', novalidate: true, made: el => el.querySelector('input').focus(), onsubmit: e => { e.preventDefault(); this.form.submit(v => this.submit(v)); } },
       h('img', { src: '/ui/icon.svg', alt: '', width: 48, height: 48 }), h('h1', { id: 'title', tabindex: -1 }, 'Log in to drover'), this.app.notice && h('p', { role: 'status' }, this.app.notice),
       other && h('div', { class: 'box warn' }, `This server asks ${session.provider} who you are; this page knows local names only.`), this.form.nodes(),
       h('button', { type: 'submit', class: 'button primary wide', disabled: this.form.busy }, this.form.busy ? 'Logging in…' : 'Log in')));

@@ -4,7 +4,7 @@ import { h } from '../dom.js';
 import { formDialog } from '../form.js';
 import { ago, badge, button, clock, empty, endpoints, facts, heading, image, menu, pairs, reason, states, table } from '../parts.js';
 import { View } from './view.js';
-import { containerLink, containersOf, containerTable, isGlobal, kindText, scaleControl, serviceActions, serviceLink, stackLink, upgradeButtons, whyBox } from './workload.js';
+import { containerLink, containersOf, containerTable, isGlobal, kindText, run, scaleControl, serviceActions, serviceLink, stackLink, upgradeButtons, whyBox } from './workload.js';
 
 const lines = map => Object.entries(map || {}).map(([k, v]) => `${k}=${v}`).join('\n');
 const unlines = text => Object.fromEntries(text.split('\n').map(l => l.trim()).filter(Boolean).map(l => { const i = l.indexOf('='); return i < 0 ? [l, ''] : [l.slice(0, i), l.slice(i + 1)]; }));
@@ -19,7 +19,7 @@ export function upgradeService(view, s) {
     { name: 'environment', label: 'Environment variables', help: 'NAME=VALUE, one a line', type: 'textarea', code: true },
     { name: 'ports', label: 'Ports', help: 'PUBLIC:PRIVATE/tcp, one a line', type: 'textarea', rows: 2, code: true, aliases: ['port', 'targetPort'] },
     ...others.map(c => ({ name: `image ${c.name}`, label: `Image of sidekick ${c.name}`, required: true })),
-    { name: 'batchSize', label: 'Containers at a time', type: 'number', whole: true, min: 1, required: true, group: 'How' }, { name: 'interval', label: 'Pause between them, in seconds', type: 'number', min: 0, required: true, aliases: ['intervalMillis'], group: 'How' },
+    { name: 'batchSize', label: 'Containers at a time', type: 'number', whole: true, min: 1, required: true, group: 'How' }, { name: 'interval', label: 'Pause between them, in seconds', type: 'number', min: 0.1, required: true, aliases: ['intervalMillis'], group: 'How' },
     { name: 'startFirst', label: 'Start the new container before the old one is stopped', type: 'checkbox', group: 'How' },
   ], {
     label: 'Upgrade', wide: true,
@@ -29,8 +29,7 @@ export function upgradeService(view, s) {
       const command = rowsOf(v.command);
       if (command.length) fresh.command = command; else delete fresh.command;
       const secondary = (s.secondaryLaunchConfigs || []).map(c => c.imageUuid && v[`image ${c.name}`] !== image(c.imageUuid) ? { ...c, imageUuid: imageUuid(v[`image ${c.name}`]) } : c);
-      const answer = await act(s, 'upgrade', { inServiceStrategy: { batchSize: Number(v.batchSize), intervalMillis: Math.round(Number(v.interval) * 1000), startFirst: v.startFirst, launchConfig: fresh, secondaryLaunchConfigs: secondary } });
-      if (answer?.id) view.live.put(answer);
+      await view.live.from(() => act(s, 'upgrade', { inServiceStrategy: { batchSize: Number(v.batchSize), intervalMillis: Math.round(Number(v.interval) * 1000), startFirst: v.startFirst, launchConfig: fresh, secondaryLaunchConfigs: secondary } }));
     },
   });
 }
@@ -54,7 +53,7 @@ export default class Service extends View {
     return [
       h('p', { class: 'way' }, h('a', { href: `${this.home}/stacks` }, 'Stacks'), ' / ', stackLink(this, stack)),
       heading(s.name, states(s), scaleControl(this, s), upgradeButtons(this, s), can(s, 'upgrade') && c.imageUuid && button('Upgrade', () => upgradeService(this, s), { sign: 'up' }),
-        can(s, 'activate') && button('Start', () => act(s, 'activate').then(r => { this.live.put(r); this.redraw(); }), { sign: 'play', kind: 'primary' }), menu(`Actions of ${s.name}`, serviceActions(this, s))),
+        can(s, 'activate') && button('Start', () => run(this, s, 'activate'), { sign: 'play', kind: 'primary' }), menu(`Actions of ${s.name}`, serviceActions(this, s))),
       wrong || reason(s),
       h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Containers')), all.length ? containerTable(this, all) : empty(s.state === 'inactive' ? 'No containers: the service is not started.' : 'No containers at the moment.')),
       h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Definition')), facts([['Id', h('code', {}, s.id)], kindText(s) && ['Kind', kindText(s)], c.imageUuid && ['Image', h('code', {}, image(c.imageUuid))],

@@ -5,6 +5,9 @@ import { stackActions } from './stacks.js';
 import { View } from './view.js';
 import { catalogId, containersOfStack, containerTable, offersOf, serviceRow, servicesOf, upgradeBadge, upgradeButtons, whyBox } from './workload.js';
 
+// Passwords are not for everybody who looks over a shoulder.
+const masked = (answers, questions) => Object.fromEntries(Object.entries(answers).map(([k, v]) => [k, v && ['password', 'masked'].includes((questions || []).find(q => q.variable === k)?.type) ? '••••••••' : v]));
+
 export default class Stack extends View {
   title = () => this.live.get('stack', this.params[0])?.name || 'Stack';
   draw() {
@@ -20,7 +23,7 @@ export default class Stack extends View {
       alone.length > 0 && h('section', {}, h('h2', {}, 'Containers without a service'), containerTable(this, alone)),
       h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'About')), facts([['Id', h('code', {}, s.id)], ['Created', ago(s.created)],
         id && ['From catalog', [h('a', { href: `${this.home}/catalog/${encodeURIComponent(id.split(':').slice(0, 2).join(':'))}` }, id), offers?.version && ` version ${offers.version.version}`, offers === null ? ' (this version is in no catalog any more)' : '']],
-        s.system && ['Kind', 'system stack'], s.environment && Object.keys(s.environment).length && ['Answers', pairs(s.environment)], s.outputs && Object.keys(s.outputs).length && ['Outputs', pairs(s.outputs)]])),
+        s.system && ['Kind', 'system stack'], s.environment && Object.keys(s.environment).length && ['Answers', pairs(masked(s.environment, offers?.version?.questions))], s.outputs && Object.keys(s.outputs).length && ['Outputs', pairs(s.outputs)]])),
     ];
   }
 }

@@ -84,14 +84,12 @@ export default class Template extends View {
   async submit(values) {
     const v = this.version.value, common = { ...this.files(), environment: answersOf(v.questions || [], values), externalId: `catalog://${v.id}` };
     if (this.upgrading()) {
-      const s = await act(this.stack(), 'upgrade', common);
-      if (s?.id) this.live.put(s);
+      const s = await this.live.from(() => act(this.stack(), 'upgrade', common));
       toast(`${s.name} is being upgraded to ${v.version}.`);
       this.go(`${this.home}/stacks/${s.id}`);
     } else {
       const t = this.template.value;
-      const s = await post(`${this.base}/stacks`, { name: values.name.trim(), description: values.description || null, startOnCreate: values.startOnCreate, system: t.templateBase === 'infra', ...common });
-      this.live.put(s);
+      const s = await this.live.from(() => post(`${this.base}/stacks`, { name: values.name.trim(), description: values.description || null, startOnCreate: values.startOnCreate, system: t.templateBase === 'infra', ...common }));
       this.go(`${this.home}/stacks/${s.id}`);
     }
   }

@@ -28,7 +28,7 @@ async function sendScale(view, id, tries) {
   if (!w || !s) { wanted.delete(id); return; }
   const to = w.to;
   try {
-    view.live.put(await put(s.links.self, { scale: to }));
+    await view.live.from(() => put(s.links.self, { scale: to }));
     if (w.to === to) wanted.delete(id);
   } catch (e) {
     if (e.status === 409 && tries > 0) { w.timer = setTimeout(() => sendScale(view, id, tries - 1), 500); return; }
@@ -80,16 +80,14 @@ export function portsOf(view, c) {
 
 // ---- doing ----
 export async function run(view, r, action, body, done) {
-  const answer = await attempt(() => act(r, action, body), r.name || r.id);
-  if (answer?.id && view.live) view.live.put(answer);
+  const doit = () => act(r, action, body), answer = await attempt(() => (view.live ? view.live.from(doit) : doit()), r.name || r.id);
   if (answer && done) toast(done);
   view.redraw();
   return answer;
 }
 export async function remove(view, r, what, text, to) {
   if (!await ask(`Delete ${what} ${r.name || r.id}?`, text, 'Delete')) return;
-  const answer = await attempt(() => del(r.links.self), r.name || r.id);
-  if (answer?.id && view.live) view.live.put(answer);
+  const drop = () => del(r.links.self), answer = await attempt(() => (view.live ? view.live.from(drop) : drop()), r.name || r.id);
   view.redraw();
   if (answer && to) view.go(to);
 }
