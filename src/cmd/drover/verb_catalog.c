@@ -30,8 +30,24 @@ static bool has_word(const struct json_object *list, const char *word) {
         return false;
 }
 
+/* Whether a template's label lets it run under this orchestration (catalog.md 2); without the label under all. */
+static bool suits(const struct json_object *t, const char *orchestration) {
+        const char *list = json_str(json_get_object(t, "labels"), "io.rancher.orchestration.supported", NULL);
+        size_t n = strlen(orchestration);
+        if (!list || !n)
+                return true;
+        for (const char *p = list; *p;) {
+                p += strspn(p, " ,");
+                size_t len = strcspn(p, " ,");
+                if (len == n && strncmp(p, orchestration, n) == 0)
+                        return true;
+                p += len;
+        }
+        return false;
+}
+
 /* Without options: what is launched as an ordinary stack here. --system: infrastructure. --all: what other orchestrations launch, too. */
-static bool is_wanted(const struct opts *o, const struct json_object *t) {
+static bool is_wanted(const struct opts *o, const struct json_object *t, const char *orchestration) {
         const char *base = json_str(t, "templateBase", ""), *catalog = opts_str(o, "catalog"), *category = opts_str(o, "category");
         struct json_object *categories = json_get_array(t, "categories");
         bool system = str_eq(base, "infra") || json_bool(t, "isSystem", false) || has_word(categories, "system");
@@ -41,7 +57,7 @@ static bool is_wanted(const struct opts *o, const struct json_object *t) {
                 return false;
         if (opts_bool(o, "all"))
                 return true;
-        return opts_bool(o, "system") ? system : !system && !*base;
+        return suits(t, orchestration) && (opts_bool(o, "system") ? system : !system && !*base);
 }
 
 static int run_ls(const struct opts *o, void *context) {
@@ -50,13 +66,17 @@ static int run_ls(const struct opts *o, void *context) {
                 { "DESCRIPTION", "Template.Description" },
         };
         struct cli *c = context;
-        AUTO(json_free) struct json_object *list = NULL, *out = json_object_new_array();
+        AUTO(json_free) struct json_object *list = NULL, *project = NULL, *out = json_object_new_array();
+        const char *id;
         int r = cli_connect_project(c);
-        if (r < 0 || (r = catalog_templates(c, &list)) < 0)
+        if (r < 0 || (r = api_project(c->api, &id, &c->err)) < 0)
+                return r;
+        auto_free char *path = dr_xasprintf("/projects/%s", id);
+        if ((r = api_get(c->api, path, &project, &c->err)) < 0 || (r = catalog_templates(c, &list)) < 0)
                 return r;
         for (size_t i = 0; i < json_object_array_length(list); i++) {
                 struct json_object *t = json_object_array_get_idx(list, i), *row;
-                if (!is_wanted(o, t))
+                if (!is_wanted(o, t, json_str(project, "orchestration", "")))
                         continue;
                 auto_free char *categories = joined(json_get_array(t, "categories"));
                 row = json_object_new_object();

@@ -29,7 +29,7 @@ class Fake:
         self.subscribed, self.looked = threading.Event(), threading.Event()     # looked: a single service was read
         self.fail = {}                  # "METHOD /path" -> (status, body)
         self.never_place = set()        # names of services whose containers find no host
-        self.rows['projects'].append({'id': '1a5', 'type': 'project', 'name': 'Default', 'state': 'active'})
+        self.rows['projects'].append({'id': '1a5', 'type': 'project', 'name': 'Default', 'state': 'active', 'orchestration': 'cattle'})
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,6 +38,12 @@ class Fake:
 
             def log_message(self, *args):
                 pass
+
+            def handle_one_request(self):
+                try:
+                    super().handle_one_request()
+                except ConnectionResetError:        # of a program that was ended in the middle
+                    self.close_connection = True
 
             def do(self):
                 length = int(self.headers.get('Content-Length') or 0)

@@ -22,6 +22,8 @@ class Catalog:
         self.add('library:hello', 'Hello page', [('0.1.0', QUESTIONS[:2]), ('0.2.0', QUESTIONS)])
         self.add('library:infra*net', 'Net', [('1.0', [])])
         self.add('extra:hello', 'Other', [('7', [])])
+        self.add('extra:swarm-only', 'Elsewhere', [('1', [])])
+        self.templates['extra:swarm-only']['labels'] = {'io.rancher.orchestration.supported': 'swarm, mesos'}
         self.refreshed = 0
 
     def add(self, ident, name, versions):

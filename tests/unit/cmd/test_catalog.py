@@ -76,7 +76,8 @@ class Listing(Case):
         self.assertRegex(out, r'library:hello +Hello page +0\.2\.0 +Examples +A Hello page')
         self.assertNotIn('infra', out)
         self.assertEqual(self.run_drover('catalog', 'ls', '--system', '-q').stdout, 'library:infra*net\n')
-        self.assertEqual(self.run_drover('catalog', '-q', '-a', '--catalog', 'extra').stdout, 'extra:hello\n')
+        self.assertEqual(self.run_drover('catalog', '-q', '--catalog', 'extra').stdout, 'extra:hello\n')
+        self.assertEqual(self.run_drover('catalog', '-q', '-a', '--catalog', 'extra').stdout, 'extra:hello\nextra:swarm-only\n')
         self.assertEqual(self.run_drover('catalog', 'ls', '-q', '--category', 'examples').stdout, 'library:hello\nextra:hello\n')
         self.assertEqual(json.loads(self.run_drover('catalog', 'ls', '--system', '--format', 'json').stdout)['Template']['name'], 'Net')
         queries = [q for m, p, q, b in self.fake.log if p.startswith('/v1-catalog')]
@@ -94,7 +95,7 @@ class Listing(Case):
         self.assertEqual(json.loads(self.run_drover('catalog', 'show', 'net', '--format', 'json').stdout)['Version']['version'], '1.0')
 
     def test_templates_are_completed(self):
-        self.assertEqual(self.run_drover('__complete', 'catalog-template').stdout, 'library/hello\nlibrary/infra*net\nextra/hello\n')
+        self.assertEqual(self.run_drover('__complete', 'catalog-template').stdout, 'library/hello\nlibrary/infra*net\nextra/hello\nextra/swarm-only\n')
         self.assertIn('catalog-template', self.run_drover('completion', 'bash').stdout)
 
     def test_names_that_fit_none_or_several(self):
