@@ -151,14 +151,14 @@ class Protocol(client.Case):
         self.check(self.admin.post(path + '?action=removeservicelink', {'serviceLink': {'serviceId': b}}), 200)
         self.assertEqual(self.admin.get(path)['linkedServices'], {'links/c': c})
 
-    def test_an_update_does_not_touch_the_launch_config_and_upgrades_say_that_they_are_not_there(self):
+    def test_an_update_does_not_touch_the_launch_config_and_upgrades_do_not_make_it_other_than_global(self):
         s = self.stack('global')['id']
         g = self.check(self.service(s, 'everywhere', launchConfig={'imageUuid': 'docker:x', 'labels': {'io.rancher.scheduler.global': 'true'}}), 201)
         path = self.p + '/services/' + g['id']
         self.admin.wait(path, 'inactive')
         self.check(self.admin.put(path, {'launchConfig': {'imageUuid': 'docker:y', 'labels': {}}}), 200)
         self.assertEqual(self.admin.get(path)['launchConfig']['imageUuid'], 'docker:x')
-        self.check(self.admin.post(path + '?action=upgrade', {'inServiceStrategy': {'launchConfig': {'imageUuid': 'docker:y'}}}), 501)
+        self.check(self.admin.post(path + '?action=upgrade', {'inServiceStrategy': {'launchConfig': {'imageUuid': 'docker:y'}}}), 422, 'InvalidOption')         # one on each host stays that
 
     # ---- collections ----
     def test_lists_filter_sort_and_page(self):

@@ -76,6 +76,8 @@ static bool is_busy(const struct record *s, const struct todo *t, enum settle wh
 static void waiting_text(struct deploy *d, struct record *stack, const struct record *s) {
         char text[1024];
         const char *why = core_transitioning_message(d->x->core, s);
+        if (str_eq(why, "In Progress"))
+                why = NULL;
         snprintf(text, sizeof text, "waiting for service \"%.100s\" (%s)%s%.800s", record_name(s), state_name((enum state_id) s->state), why ? ": " : "", str_or(why, ""));
         core_progress(d->x->core, stack, text);
 }
