@@ -161,6 +161,20 @@ class OwnStacks(client.Case):
                 tried += 1
         print('%d stacks that are refused' % tried)
 
+    def test_texts_made_to_cost_time_or_memory_end_in_an_error_and_the_server_goes_on(self):
+        laughs = 'w:\n  image: x\n  metadata:\n    a0: &a0 [lol]\n' + ''.join('    a%d: &a%d [%s]\n' % (i, i, ', '.join(['*a%d' % (i - 1)] * 10)) for i in range(1, 30))
+        texts = [laughs, 'w:\n  image: x\n  metadata: ' + '[' * 50000 + ']' * 50000 + '\n',
+                 'w:\n  image: x\n' + ''.join('  k%d: v\n' % i for i in range(20000)),
+                 '{{ range $i := until 100000 }}{{ range $j := until 100000 }}x{{ end }}{{ end }}',
+                 'a: {image: x, extends: {service: a}}\n']
+        for t in texts:
+            st = self.make(t, None)
+            a = self.rest(st)
+            self.assertEqual(a['state'], 'error')
+            self.assertTrue(a['transitioningMessage'])
+            self.remove(st)
+        self.assertEqual(self.admin.get(self.p).status, 200)
+
 
 if __name__ == '__main__':
     client.main()
