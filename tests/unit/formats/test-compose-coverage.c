@@ -101,7 +101,8 @@ static void labels(const struct ynode *v) {
 static void services(const struct ynode *v) {
         for (size_t i = 0; v && v->kind == YNODE_MAP && i < v->map.n; i++) {
                 const struct ynode *svc = v->map.v[i].value;
-                for (size_t k = 0; svc->kind == YNODE_MAP && k < svc->map.n; k++) {
+                bool is_catalog = str_eq(v->map.v[i].key->text, ".catalog");    /* stands among services in version 1 */
+                for (size_t k = 0; svc->kind == YNODE_MAP && !is_catalog && k < svc->map.n; k++) {
                         const char *key = svc->map.v[k].key->text;
                         use(KEY, key);
                         if (str_eq(key, "ulimits"))
@@ -260,13 +261,39 @@ static void read_stacks(void) {
         vec_done(&names);
 }
 
+/* Of a service key: versions, and what it becomes in the API. */
+static void write_key(struct sbuf *b, const char *name) {
+        static const struct { const char *name, *field; } of_service[] = {
+                { "certs", "lbConfig.certificateIds" }, { "default_cert", "lbConfig.defaultCertificateId" }, { "depends_on", "order of starts" },
+                { "dockerfile", "launchConfig.build.dockerfile" }, { "env_file", "launchConfig.environment" }, { "extends", "the other service's keys" },
+                { "external_ips", "externalIpAddresses" }, { "external_links", "action setservicelinks" }, { "lb_config", "lbConfig" },
+                { "links", "action setservicelinks" }, { "load_balancer_config", "lbConfig" }, { "log_driver", "launchConfig.logConfig.driver" },
+                { "log_opt", "launchConfig.logConfig.config" }, { "metadata", "metadata" }, { "net", "launchConfig.networkMode" },
+                { "network_driver", "networkDriver" }, { "retain_ip", "retainIp" }, { "scale", "scale" }, { "scale_policy", "scalePolicy" },
+                { "storage_driver", "storageDriver" }, { "upgrade_strategy", "action upgrade: inServiceStrategy" },
+        };
+        const struct compose_key *k = compose_key_find(name);
+        const char *field = NULL;
+        for (size_t i = 0; i < ARRAY_LEN(of_service); i++)
+                if (str_eq(of_service[i].name, name))
+                        field = of_service[i].field;
+        sbuf_printf(b, "%s | ", !k ? "" : k->versions == V12 ? "1, 2" : k->versions == V1 ? "1" : "2");
+        if (field)
+                sbuf_printf(b, "%s | ", field);
+        else if (k && k->field)
+                sbuf_printf(b, "launchConfig.%s%s | ", k->type == KEY_RATES ? "blkioDeviceOptions[path]." : "", k->field);
+        else
+                sbuf_puts(b, "(no effect) | ");
+}
+
 static void write_table(struct sbuf *b) {
         sbuf_puts(b, "# What the compose tests use\n\n"
                   "Made by `tests/unit/formats/test-compose-coverage.c` (`DROVER_WRITE_EXPECTED=1` writes it anew); the test fails when something here has no "
                   "stack, or when this page is not current.\nThe stacks are folders of `tests/data/compose/stacks`. *Seen* is how often two public catalogs "
                   "(1,051 compose files) have it.\n");
         for (unsigned k = 0; k < KIND_MAX; k++) {
-                sbuf_printf(b, "\n## %s\n\n| Name | Seen | Stacks |\n|---|---|---|\n", kinds[k].title);
+                sbuf_printf(b, "\n## %s\n\n| Name | %sSeen | Stacks |\n|---|%s---|---|\n", kinds[k].title, k == KEY ? "Version | Becomes | " : "",
+                            k == KEY ? "---|---|" : "");
                 for (size_t i = 0; i < features.n; i++) {
                         const struct feature *f = &features.v[i];
                         if (f->kind != (enum kind) k)
@@ -274,7 +301,10 @@ static void write_table(struct sbuf *b) {
                         sbuf_puts(b, "| `");
                         for (const char *p = f->name; *p; p++)
                                 sbuf_printf(b, "%s%c", *p == '|' ? "\\" : "", *p);
-                        sbuf_printf(b, "` | %u | ", f->count);
+                        sbuf_puts(b, "` | ");
+                        if (k == KEY)
+                                write_key(b, f->name);
+                        sbuf_printf(b, "%u | ", f->count);
                         for (size_t s = 0; s < f->stacks.n && s < NAMES_SHOWN; s++)
                                 sbuf_printf(b, "%s%s", s ? ", " : "", stacks.v[f->stacks.v[s]]);
                         if (f->stacks.n > NAMES_SHOWN)
