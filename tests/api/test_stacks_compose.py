@@ -32,6 +32,13 @@ web:
 HASH = 'io.rancher.service.hash'
 
 
+def bare(o):
+    """Without what is empty, and without the values of hashes: as a request looks on the wire."""
+    if isinstance(o, dict):
+        return {k: 'H' if k == HASH else bare(v) for k, v in o.items() if v not in (None, {}, [])}
+    return [bare(v) for v in o] if isinstance(o, list) else o
+
+
 def many(n, tag, extra=''):
     """n services in three waves."""
     out = ["version: '2'", 'services:']
@@ -109,9 +116,17 @@ class Create(Stacks):
         self.assertEqual(list(web['linkedServices'].values()), [s['db']['id']])
         self.assertEqual((s['db']['launchConfig']['imageUuid'], s['db']['scale']), ('docker:postgres', 1))
         self.assertEqual(self.settled(st)['web']['state'], 'active')
-        made = [json.loads(r['requestObject'])['name'] for r in reversed(self.admin.get('/auditlogs?eventType=api.service.create&limit=-1').rows)
-                if json.loads(r['requestObject']).get('stackId') == st]
-        self.assertEqual(sorted(made), ['db', 'web'])
+        asked = [json.loads(r['requestObject']) for r in self.admin.get('/auditlogs?eventType=api.service.create&limit=-1&sort=id').rows]
+        asked = [bare(o) for o in asked if o.get('stackId') == st]
+        self.assertEqual(asked, [
+            {'stackId': st, 'name': 'db', 'scale': 1, 'metadata': {HASH: 'H'},
+             'launchConfig': {'imageUuid': 'docker:postgres', 'networkMode': 'managed', 'labels': {HASH: 'H'}}},
+            {'stackId': st, 'name': 'web', 'scale': 2, 'metadata': {HASH: 'H'},
+             'launchConfig': {'imageUuid': 'docker:nginx:1', 'command': ['sh', '-c', 'echo hi'], 'ports': ['8080:80'], 'memory': 67108864,
+                              'networkMode': 'managed', 'dataVolumesFromLaunchConfigs': ['logs'],
+                              'labels': {'io.rancher.sidekicks': 'logs', 'a': '1', HASH: 'H'},
+                              'healthCheck': {'port': 80, 'interval': 2000, 'responseTimeout': 2000, 'healthyThreshold': 2, 'unhealthyThreshold': 3}},
+             'secondaryLaunchConfigs': [{'name': 'logs', 'imageUuid': 'docker:busybox', 'networkMode': 'none', 'dataVolumes': ['/data'], 'labels': {HASH: 'H'}}]}])
 
     def test_variables_of_the_environment_go_before_defaults(self):
         st = self.stack(EXAMPLE, EXAMPLE_RANCHER, environment={'MSG': 'a b', 'I': '7000'}, startOnCreate=False)
@@ -315,14 +330,14 @@ class Export(Stacks):
         self.assertEqual(self.rest(second)['state'], 'active')
         self.assertEqual(self.export(second), texts)
 
-        def bare(stack):
+        def look(stack):
             out = {}
             for name, s in self.services(stack).items():
                 lc = {k: v for k, v in s['launchConfig'].items() if v not in (None, [], {})}
                 lc['labels'] = {k: v for k, v in lc.get('labels', {}).items() if k != HASH}
                 out[name] = (s['type'], s['scale'], lc, [x['name'] for x in s['secondaryLaunchConfigs'] or []], len(s['linkedServices'] or {}))
             return out
-        self.assertEqual(bare(first), bare(second))
+        self.assertEqual(look(first), look(second))
 
     def test_chosen_services_and_the_zip(self):
         st = self.stack("version: '2'\nservices:\n  a: {image: 'sim:a'}\n  b: {image: 'sim:b'}\n", startOnCreate=False)

@@ -1,4 +1,4 @@
-/* Stacks made and upgraded from compose text, with the process dying at every commit on the way (compose.md 8). */
+/* Stacks made and upgraded from compose text, with the process dying at every commit on the way, or the store refusing it (compose.md 8). */
 #include "check.h"
 #include "server/api/internal.h"
 #include "server/compose/executor.h"
@@ -151,27 +151,28 @@ static void check_first(struct sim *s) {
                 CHECK_INT(service(s, names[i])->state, ==, S_active);
 }
 
-/* n: the commit that is the last one of the process, 1 = next; after: it reaches the disk. */
-static void doom(struct sim *s, uint64_t n, bool after) { mem_store_fault(s->store, n, STORE_FAILED, true, after); }
+/* What happens at the n-th commit from now: the process dies before or after it reaches the disk, or the store refuses it. */
+enum fate { DIES_BEFORE, DIES_AFTER, REFUSED, FATE_MAX };
+static void doom(struct sim *s, uint64_t n, enum fate fate) { mem_store_fault(s->store, n, STORE_FAILED, fate != REFUSED, fate == DIES_AFTER); }
 
 TEST(a_stack_is_made_in_full_whenever_the_process_dies) {
-        for (uint64_t n = 1; n < 300; n++) {
+        for (uint64_t n = 0; n < 900; n++) {
                 struct sim s = { .opened = opened };
-                sim_open(&s, n, 2, &calm);
+                sim_open(&s, n + 1, 2, &calm);
                 sim_run(&s, 3000);
                 make_stack(first, NULL, true);
                 core_commit(s.core);
                 (void) core_store_event(s.core);
                 uint64_t before = mem_disk_commits(s.disk);
-                doom(&s, n, n % 2);
+                doom(&s, n / FATE_MAX + 1, n % FATE_MAX);
                 run_and_check(&s, S_active);
-                bool hit = mem_disk_commits(s.disk) - before >= n;
+                bool hit = mem_disk_commits(s.disk) - before >= n / FATE_MAX + 1;
                 settle(&s);
                 check_first(&s);
                 CHECK_STR(core_transitioning(stack_of(&s)), ==, "no");
                 done(&s);
                 if (!hit) {
-                        CHECK_INT(n, >, 8);
+                        CHECK_INT(n, >, 30);
                         return;
                 }
         }
@@ -296,16 +297,16 @@ static void act(struct sim *s, const char *action) {
 }
 
 TEST(an_upgrade_is_completed_whenever_the_process_dies) {
-        for (uint64_t n = 1; n < 300; n++) {
+        for (uint64_t n = 0; n < 900; n++) {
                 struct sim s = { .opened = opened };
-                made(&s, n);
+                made(&s, n + 1);
                 upgrade(second, NULL, "2");
                 core_commit(s.core);
                 (void) core_store_event(s.core);
                 uint64_t before = mem_disk_commits(s.disk);
-                doom(&s, n, n % 2);
+                doom(&s, n / FATE_MAX + 1, n % FATE_MAX);
                 run_and_check(&s, S_upgraded);
-                bool hit = mem_disk_commits(s.disk) - before >= n;
+                bool hit = mem_disk_commits(s.disk) - before >= n / FATE_MAX + 1;
                 CHECK_STR(core_transitioning(stack_of(&s)), ==, "no");
                 check_second(&s);
                 CHECK_INT(service(&s, "web")->state, ==, S_upgraded);
@@ -315,7 +316,7 @@ TEST(an_upgrade_is_completed_whenever_the_process_dies) {
                 CHECK_STR(record_str(stack_of(&s), F_previousEnvironment), ==, "{\"TAG\":\"1\"}");
                 mem_store_fault(s.store, 0, STORE_OK, false, false);
                 act(&s, "finishupgrade");
-                doom(&s, 1 + n % 7, n % 3 == 0);
+                doom(&s, 1 + n % 7, n % FATE_MAX);
                 run_and_check(&s, S_active);
                 settle(&s);
                 check_second(&s);
@@ -323,23 +324,23 @@ TEST(an_upgrade_is_completed_whenever_the_process_dies) {
                 CHECK(!record_has(stack_of(&s), F_previousExternalId) && !record_has(stack_of(&s), F_previousEnvironment));
                 done(&s);
                 if (!hit) {
-                        CHECK_INT(n, >, 8);
+                        CHECK_INT(n, >, 30);
                         return;
                 }
         }
 }
 
 TEST(a_rollback_brings_back_what_was_whenever_the_process_dies) {
-        for (uint64_t n = 1; n < 300; n++) {
+        for (uint64_t n = 0; n < 900; n++) {
                 struct sim s = { .opened = opened };
-                made(&s, n);
+                made(&s, n + 1);
                 upgrade(second, NULL, "2");
                 run_and_check(&s, S_upgraded);
                 act(&s, "rollback");
                 uint64_t before = mem_disk_commits(s.disk);
-                doom(&s, n, n % 2);
+                doom(&s, n / FATE_MAX + 1, n % FATE_MAX);
                 run_and_check(&s, S_active);
-                bool hit = mem_disk_commits(s.disk) - before >= n;
+                bool hit = mem_disk_commits(s.disk) - before >= n / FATE_MAX + 1;
                 settle(&s);
                 CHECK_STR(core_transitioning(stack_of(&s)), ==, "no");
                 CHECK_STR(image_of(&s, "web"), ==, "docker:web:1");
@@ -354,7 +355,7 @@ TEST(a_rollback_brings_back_what_was_whenever_the_process_dies) {
                 CHECK(!record_has(stack_of(&s), F_previousExternalId) && !record_has(stack_of(&s), F_previousEnvironment));
                 done(&s);
                 if (!hit) {
-                        CHECK_INT(n, >, 8);
+                        CHECK_INT(n, >, 30);
                         return;
                 }
         }

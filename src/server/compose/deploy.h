@@ -31,6 +31,7 @@ struct deploy {
         struct executor *x;
         int64_t stack_id, run_id;
         enum { DEPLOY_READING, DEPLOY_READY, DEPLOY_FAILED } state;
+        uint64_t rolled_back;                   /* core's count when todo was last right: what was asked for since then may be undone */
         struct compose *compose;
         char *errors;                           /* FAILED: one per line */
         VEC(struct todo) todo;                  /* by wave, then name */

@@ -162,6 +162,16 @@ static void forget_stale(struct executor *x) {
         }
 }
 
+/* A batch was taken back, and with it what was asked for in it: everything is looked at again. */
+static void forget_done(struct deploy *d, uint64_t rolled_back) {
+        for (size_t i = 0; i < d->todo.n; i++) {
+                struct todo *t = &d->todo.v[i];
+                compose_change_done(&t->change);
+                *t = (struct todo) { .want = t->want, .given_up = t->given_up };
+        }
+        d->rolled_back = rolled_back;
+}
+
 struct deploy *deploy_of(struct executor *x, struct record *stack, const struct run *run, const struct deploy_texts *texts) {
         struct deploy *d = deploy_find(x, stack->id);
         if (!d || d->run_id != run->id) {
@@ -174,6 +184,9 @@ struct deploy *deploy_of(struct executor *x, struct record *stack, const struct 
                 else
                         d->state = DEPLOY_READY;
         }
+        uint64_t rolled_back = core_stats(x->core).rolled_back;
+        if (d->rolled_back != rolled_back)
+                forget_done(d, rolled_back);
         d->left = WORK_PER_LOOK;
         return d;
 }
