@@ -339,7 +339,8 @@ static void listed(struct git *g) {
 
 static void failed(struct git *g, const struct child_result *res) {
         char why[300];
-        if (g->too_much && g->step == STEP_FETCH)
+        /* What git's helper was killed for by its limit is not said by git, but to be seen. */
+        if (g->step == STEP_FETCH && (g->too_much || folder_bytes(g->dir) >= PACK_BYTES_MAX))
                 return fail(g, DR_E_TOO_LARGE, "the repository has more than %d MiB", PACK_BYTES_MAX >> 20);
         if (g->too_much)
                 return fail(g, DR_E_TOO_LARGE, "it has too many files: more than %d, or a list of more than %d MiB", LIST_LINES_MAX,
@@ -354,9 +355,7 @@ static void failed(struct git *g, const struct child_result *res) {
                 return next_step(g, STEP_FETCH);
         }
         reason(g, res->err, why, sizeof why);
-        if (res->signal == SIGXFSZ)
-                fail(g, DR_E_TOO_LARGE, "the repository has more than %d MiB", PACK_BYTES_MAX >> 20);
-        else if (res->signal)
+        if (res->signal)
                 fail(g, DR_E_INTERNAL, "git ended by signal %d", res->signal);
         else
                 fail(g, DR_E_UNAVAILABLE, "git: %s", *why ? why : "it failed without saying why");
@@ -522,7 +521,7 @@ int git_home_make(const char *home, struct dr_error *err) {
                 "[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n"
                 "[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 30\n"
                 "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
-                "[fetch]\n\trecurseSubmodules = false\n\twriteCommitGraph = false\n"
+                "[fetch]\n\tunpackLimit = 1\n\trecurseSubmodules = false\n\twriteCommitGraph = false\n"
                 "[init]\n\tdefaultBranch = master\n[protocol]\n\tversion = 2\n";
         if (mkdir(home, 0700) < 0 && errno != EEXIST)
                 return dr_fail(err, DR_E_INTERNAL, NULL, "could not make folder \"%.200s\": %m", home);

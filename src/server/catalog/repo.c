@@ -50,7 +50,7 @@ struct job {
         struct snapshot *snapshot;
         struct dr_error err;
         int r;                          /* 1 read, 0 the same, negative failed */
-        bool parse_failed;
+        bool cleanup;                   /* what was fetched is of no use: only its folder has to go */
 };
 
 static void next_of(struct repos *all);
@@ -71,6 +71,10 @@ static void promote(const char *dir, bool good) {
 static void job_work(void *arg) {
         struct job *j = arg;
         struct fileset files = { 0 };
+        if (j->cleanup) {
+                promote(j->dir, false);
+                return;
+        }
         if (j->kind == SOURCE_GIT)
                 j->r = git_content_read(j->content, &files, &j->err) < 0 ? -1 : 1;
         else if (j->kind == SOURCE_FOLDER)
@@ -184,7 +188,7 @@ static void job_done(void *arg) {
                 r->bad[0] = 0;
                 auto_free char *url = scrub_url(r->url);
                 log_info("catalog read", "url", url, "branch", r->branch, "commit", r->shown.commit, NULL);
-        } else if (j->r < 0 && j->kind == SOURCE_GIT && j->fresh) {
+        } else if (j->r < 0 && j->kind == SOURCE_GIT && j->fresh && !j->cleanup) {
                 snprintf(r->bad, sizeof r->bad, "%s", j->id);
                 (void) dr_prefix(&j->err, -1, "commit %.12s", j->commit);
         }
@@ -204,6 +208,11 @@ static void work(struct repo_inside *r, const struct git_read *read) {
                            .dir = dr_xstrdup(r->dir),
                            .fresh = read && !r->offline_pass,
                            .content = read ? read->content : NULL };
+        if (read && read->outcome == GIT_FAILED) {
+                j->cleanup = true;
+                j->err = read->err;
+                j->r = -1;
+        }
         memcpy(j->mark, r->shown.now ? r->mark : "", r->shown.now ? sizeof j->mark : 1);
         if (read) {
                 memcpy(j->id, read->id, sizeof j->id);
@@ -218,7 +227,7 @@ static void on_git(void *arg, const struct git_read *read) {
         struct repo_inside *r = arg;
         r->git = NULL;
         r->unreachable = read->outcome == GIT_FAILED;
-        if (read->outcome == GIT_READ)
+        if (read->outcome == GIT_READ || (read->outcome == GIT_FAILED && !r->offline_pass))
                 return work(r, read);
         if (read->outcome == GIT_FAILED)
                 return finish(r, &read->err, false);
@@ -341,11 +350,14 @@ void repo_release(struct repos *all, struct repo *shown) {
                         vec_remove_at(&all->waiting, i);
         r->dead = true;
         tell_seen(r, NULL);
-        if (!all->keep && r->kind == SOURCE_GIT && r->phase != PHASE_WORK)
-                sweep(all, r->dir);
         if (r->phase == PHASE_GIT) {
                 git_abandon(dr_take(r->git));
                 all->running--;
+        }
+        if (!all->keep && r->kind == SOURCE_GIT && r->phase != PHASE_WORK) {
+                auto_free char *fresh = dr_xasprintf("%s.new", r->dir);
+                sweep(all, r->dir);
+                sweep(all, fresh);
         }
         if (r->phase != PHASE_WORK)
                 repo_free(r);           /* else when the worker is done */
@@ -384,7 +396,7 @@ void repos_sweep(struct repos *all) {
                 auto_free char *path = dr_xasprintf("%s/%s", all->home, e->d_name);
                 bool used = false;
                 for (size_t i = 0; i < all->v.n && !used; i++)
-                        used = str_eq(all->v.v[i]->inside->dir, path);
+                        used = str_starts(path, all->v.v[i]->inside->dir);     /* with .new, .old: a pass sees to them */
                 if (!used)
                         sweep(all, path);
         }
