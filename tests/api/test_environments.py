@@ -295,6 +295,20 @@ class TestCatalogs(World):
         self.until(lambda: len(self.stacks(p)) == 2, lambda: self.admin.get(path)['transitioningMessage'])
         self.until(lambda: self.admin.get(path)['transitioning'] == 'no', lambda: self.admin.get(path)['transitioningMessage'])
 
+    def test_an_entry_whose_name_is_taken_is_made_when_the_name_is_free(self):
+        self.catalog.infra('net', {0: 'net'})
+        self.read()
+        p = self.project(self.template([{'name': 'wanted', 'templateId': self.label + ':infra*late'}]))
+        path = '/projects/' + p['id']
+        mine = self.check(self.admin.post(path + '/stacks', {'name': 'wanted'}), 201)
+        self.admin.wait('%s/stacks/%s' % (path, mine['id']), 'active')
+        self.catalog.infra('late', {0: 'late'})
+        self.again()
+        self.until(lambda: 'already' in (self.admin.get(path)['transitioningMessage'] or ''), lambda: self.admin.get(path)['transitioningMessage'])
+        self.check(self.admin.delete('%s/stacks/%s' % (path, mine['id'])), 200)
+        self.until(lambda: [(s['name'], s['system']) for s in self.stacks(p)] == [('wanted', True)], lambda: self.admin.get(path)['transitioningMessage'])
+        self.until(lambda: self.admin.get(path)['transitioning'] == 'no', lambda: self.admin.get(path)['transitioningMessage'])
+
     def test_templates_of_a_catalog_are_public_and_each_version_is_a_record(self):
         title = self.name('Own')
         self.catalog.infra('net', {0: 'net'})
@@ -426,6 +440,22 @@ class TestUpgrades(World):
         self.until(lambda: 'done' in self.planned(p).values(), lambda: self.planned(p))
         self.task('run.scheduled')
         self.until(lambda: self.stack(p, 'vxlan')['externalId'].endswith(':1') and self.stack(p, 'vxlan')['state'] == 'active', lambda: self.stack(p, 'vxlan'))
+
+    def test_no_more_at_once_than_the_setting_says(self):
+        self.publish('log', {0: self.OLD})
+        both = [self.environment('log') for _ in range(2)]
+        self.set('upgrade.manager', 'all')
+        self.set('default.schedule.upgrade.delay.minutes', '0')
+        self.set('concurrent.scheduled.upgrades', '1')
+        self.publish('log', {0: self.OLD, 1: self.NEW})
+        self.until(lambda: all(self.planned(p) for p in both), lambda: [self.planned(p) for p in both])
+        states = lambda: sorted(s for p in both for s in self.planned(p).values())
+        self.task('run.scheduled')
+        self.assertEqual(states(), ['running', 'scheduled'])
+        self.until(lambda: 'done' in states(), states)
+        self.task('run.scheduled')
+        self.until(lambda: all(self.stack(p, 'log')['externalId'].endswith(':1') and self.stack(p, 'log')['state'] == 'active' for p in both), states)
+        self.set('concurrent.scheduled.upgrades', '5')
 
     def test_who_may_not_change_infrastructure_starts_nothing(self):
         self.publish('dns', {0: self.OLD})
