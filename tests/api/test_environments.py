@@ -1,80 +1,16 @@
-"""Environment templates, environments made from them, and the ends of environments (spec catalog.md 8 and 9, orchestration.md 7)."""
+"""Environment templates, environments made from them, and the ends of environments (spec catalog.md 8, orchestration.md 7)."""
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
-import threading
-import time
 import unittest
 import uuid
 
 import client
+from envworld import COMPOSE, Catalog, World
 
 WAIT_S = client.WAIT_S
 CLI = os.environ.get('DROVER_CLI')
-COMPOSE = "version: '2'\nservices:\n  %s:\n    image: sim:busybox\n    labels:\n      io.rancher.container.pull_image: never\n"
-
-
-class World(client.Case):
-    args = ('--simulator', '--sim-hosts', '1')
-    serial = 0
-
-    def name(self, stem):
-        World.serial += 1
-        return '%s%d' % (stem, World.serial)
-
-    def until(self, look, what):
-        end = time.monotonic() + WAIT_S
-        while True:
-            got = look()
-            if got:
-                return got
-            if time.monotonic() > end:
-                raise AssertionError('not in time: %s' % (what() if callable(what) else what))
-            threading.Event().wait(0.05)
-
-    def template(self, stacks, by=None, **more):
-        body = {'name': self.name('template'), 'stacks': stacks}
-        body.update(more)
-        t = self.check((by or self.admin).post('/projectTemplates', body), 201)
-        return self.admin.wait('/projectTemplates/' + t['id'], 'active')
-
-    def project(self, template=None, by=None, **more):
-        body = {'name': self.name('env'), 'projectTemplateId': template and template['id']}
-        body.update(more)
-        p = self.check((by or self.admin).post('/projects', body), 201)
-        self.made = p
-        return self.admin.wait('/projects/' + p['id'], 'active')
-
-    def inline(self, *names):
-        return [{'name': n, 'dockerCompose': COMPOSE % ('of-' + n)} for n in names]
-
-    def stacks(self, project):
-        return self.admin.get('/projects/%s/stacks' % project['id']).rows
-
-    def services(self, project):
-        return self.admin.get('/projects/%s/services' % project['id']).rows
-
-    def add_host(self, project):
-        a = self.check(self.admin.post('/agents', {'uri': 'sim://' + uuid.uuid4().hex, 'agentResourcesAccountId': project['id']}), 201)
-        path = '/projects/%s/hosts' % project['id']
-        self.until(lambda: [h for h in self.admin.get(path).rows if h['state'] == 'active'], 'a simulated host')
-        return a
-
-    def new_user(self, kind='user', secret='geheim'):
-        name = self.name('user')
-        a = self.check(self.admin.post('/accounts', {'name': name, 'kind': kind}), 201)
-        self.admin.wait('/accounts/' + a['id'], 'active')
-        p = self.check(self.admin.post('/passwords', {'publicValue': name, 'secretValue': secret, 'accountId': a['id']}), 201)
-        self.admin.wait('/passwords/' + p['id'], 'active')
-        t = self.check(self.server.client().post('/token', {'code': '%s:%s' % (name, secret)}), 201)
-        return a['id'], self.server.client(headers={'Authorization': 'Bearer ' + t['jwt']})
-
-    def gone(self, path):
-        a = self.admin.get(path)
-        return a.status == 404 or a.get('state') in ('removed', 'purged')
 
 
 class TestTemplates(World):
@@ -124,37 +60,6 @@ class TestOrchestration(World):
                 t = self.template([{'templateId': 'nowhere:' + i} for i in ids])
                 p = self.project(t)
                 self.assertEqual((self.made['orchestration'], self.made['virtualMachine'], p['orchestration']), (wanted, False, wanted))
-
-
-class Catalog:
-    """A folder with infrastructure templates (name -> images of its versions) and project templates (name -> project.yml of its versions)."""
-
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix='drover-catalog-')
-
-    def write(self, path, text):
-        path = os.path.join(self.dir, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, 'w') as f:
-            f.write(text)
-
-    def infra(self, name, versions, default=None, extra=''):
-        """versions: revision -> service's name."""
-        default = max(versions) if default is None else default
-        self.write('infra-templates/%s/config.yml' % name, 'name: %s\nversion: v0.%d\n' % (name, default))
-        for n, service in versions.items():
-            self.write('infra-templates/%s/%d/docker-compose.yml' % (name, n), COMPOSE % service)
-            self.write('infra-templates/%s/%d/rancher-compose.yml' % (name, n),
-                       '.catalog:\n  name: %s\n  version: v0.%d\n%s' % (name, n, extra))
-
-    def project(self, name, versions):
-        self.write('project-templates/%s/config.yml' % name, 'name: %s\nversion: v0.%d\n' % (name, max(versions)))
-        for n, text in versions.items():
-            self.write('project-templates/%s/%d/project.yml' % (name, n), text)
-            self.write('project-templates/%s/%d/rancher-compose.yml' % (name, n), '.catalog:\n  version: v0.%d\n' % n)
-
-    def close(self):
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class TestStacks(World):
@@ -353,138 +258,6 @@ class TestCatalogs(World):
         self.assertEqual(self.admin.get('%s/stacks/%s' % (path, plain['id']))['state'], 'active')
 
 
-class TestUpgrades(World):
-    """Infrastructure stacks of catalog "library" follow its default versions (catalog.md 9)."""
-    OLD, NEW = 'sim:old', 'sim:new'
-
-    def setUp(self):
-        self.catalog = Catalog()
-        self.addCleanup(self.catalog.close)
-        self.set('upgrade.manager', 'mandatory')
-        self.set('default.schedule.upgrade.delay.minutes', '1440')
-
-    def set(self, name, value):
-        self.check(self.admin.put('/settings/' + name, {'value': value}), 200)
-
-    def task(self, name):
-        t = [t for t in self.admin.get('/tasks').rows if t['name'] == name][0]
-        self.check(self.admin.post('/tasks/%s?action=execute' % t['id']), 200)
-
-    def image(self, name, n, image):
-        self.catalog.write('infra-templates/%s/%d/docker-compose.yml' % (name, n), (COMPOSE % 'a').replace('sim:busybox', image))
-
-    def publish(self, name, versions):
-        self.catalog.infra(name, {n: 'a' for n in versions})
-        for n, image in versions.items():
-            self.image(name, n, image)
-        self.check(self.admin.put('/settings/catalog.url', {'value': json.dumps({'catalogs': {'library': {'url': self.catalog.dir}}})}), 200)
-        self.check(self.admin.at('/v1-catalog').post('/templates?action=refresh'), 204)
-
-    def environment(self, *names):
-        p = self.project(self.template([{'templateId': 'library:infra*' + n, 'answers': {'KEPT': 'yes'}} for n in names]))
-        self.add_host(p)
-        self.until(lambda: [s['state'] for s in self.services(p)] == ['active'] * len(names), lambda: self.admin.get('/projects/' + p['id'])['transitioningMessage'])
-        return p
-
-    def planned(self, p):
-        return {u['id']: u['state'] for u in self.admin.get('/projects/%s/scheduledUpgrades' % p['id']).rows}
-
-    def stack(self, p, name):
-        return [s for s in self.stacks(p) if s['name'] == name][0]
-
-    def test_nothing_is_planned_unless_it_is_mandatory_or_all_shall_be(self):
-        self.publish('ipsec', {0: self.OLD})
-        p = self.environment('ipsec')
-        self.publish('ipsec', {0: self.OLD, 1: self.NEW})
-        self.until(lambda: self.admin.at('/v1-catalog').get('/templates/library:infra*ipsec')['defaultVersion'] == 'v0.1', 'the new version')
-        for mode in ('mandatory', 'none'):
-            self.set('upgrade.manager', mode)
-            self.task('upgrade.schedule')
-            self.assertEqual(self.planned(p), {}, mode)
-        self.set('upgrade.manager', 'all')
-        self.task('upgrade.schedule')
-        self.assertEqual(list(self.planned(p).values()), ['scheduled'])
-        self.task('upgrade.schedule')
-        self.assertEqual(len(self.planned(p)), 1)
-        self.task('run.scheduled')                      # a day's delay is not over
-        self.assertEqual(list(self.planned(p).values()), ['scheduled'])
-        self.assertEqual(self.stack(p, 'ipsec')['externalId'], 'catalog://library:infra*ipsec:0')
-
-        # By hand at once.
-        one = list(self.planned(p))[0]
-        self.check(self.admin.post('/projects/%s/scheduledUpgrades/%s?action=start' % (p['id'], one)), 202)
-        self.until(lambda: self.planned(p).get(one) == 'done', lambda: (self.admin.get('/scheduledUpgrades/' + one), self.stack(p, 'ipsec')))
-        s = self.stack(p, 'ipsec')
-        self.assertEqual((s['state'], s['externalId'], s['environment']), ('active', 'catalog://library:infra*ipsec:1', {'KEPT': 'yes'}))
-        self.assertEqual(self.services(p)[0]['launchConfig']['imageUuid'], 'docker:' + self.NEW)
-        self.assertEqual(self.services(p)[0]['state'], 'active')
-        self.task('run.scheduled')
-        self.until(lambda: one not in self.planned(p) or self.planned(p)[one] in ('removed', 'removing'), 'the record to go')
-        self.task('upgrade.schedule')
-        self.assertEqual([s for s in self.planned(p).values() if s not in ('removing', 'removed')], [])
-
-    def test_broken_network_services_go_at_once_and_first_and_one_at_a_time(self):
-        self.publish('network-services', {18: self.OLD})
-        self.publish('vxlan', {0: self.OLD})
-        p = self.environment('network-services', 'vxlan')
-        self.set('upgrade.manager', 'all')
-        self.set('default.schedule.upgrade.delay.minutes', '0')
-        self.publish('vxlan', {0: self.OLD, 1: self.NEW})
-        self.publish('network-services', {18: self.OLD, 19: self.NEW})
-        self.until(lambda: len(self.planned(p)) == 2, lambda: self.planned(p))
-        self.task('run.scheduled')
-        self.assertEqual(sorted(self.planned(p).values()), ['running', 'scheduled'])
-        self.until(lambda: self.stack(p, 'network-services')['externalId'].endswith(':19') and self.stack(p, 'network-services')['state'] == 'active',
-                   lambda: self.stack(p, 'network-services'))
-        self.assertTrue(self.stack(p, 'vxlan')['externalId'].endswith(':0'))
-        self.until(lambda: 'done' in self.planned(p).values(), lambda: self.planned(p))
-        self.task('run.scheduled')
-        self.until(lambda: self.stack(p, 'vxlan')['externalId'].endswith(':1') and self.stack(p, 'vxlan')['state'] == 'active', lambda: self.stack(p, 'vxlan'))
-
-    def test_no_more_at_once_than_the_setting_says(self):
-        self.publish('log', {0: self.OLD})
-        both = [self.environment('log') for _ in range(2)]
-        self.set('upgrade.manager', 'all')
-        self.set('default.schedule.upgrade.delay.minutes', '0')
-        self.set('concurrent.scheduled.upgrades', '1')
-        self.publish('log', {0: self.OLD, 1: self.NEW})
-        self.until(lambda: all(self.planned(p) for p in both), lambda: [self.planned(p) for p in both])
-        states = lambda: sorted(s for p in both for s in self.planned(p).values())
-        self.task('run.scheduled')
-        self.assertEqual(states(), ['running', 'scheduled'])
-        self.until(lambda: 'done' in states(), states)
-        self.task('run.scheduled')
-        self.until(lambda: all(self.stack(p, 'log')['externalId'].endswith(':1') and self.stack(p, 'log')['state'] == 'active' for p in both), states)
-        self.set('concurrent.scheduled.upgrades', '5')
-
-    def test_who_may_not_change_infrastructure_starts_nothing(self):
-        self.publish('dns', {0: self.OLD})
-        user, who = self.new_user()
-        p = self.environment('dns')
-        members = [{'externalId': '1a1', 'externalIdType': 'rancher_id', 'role': 'owner'}, {'externalId': user, 'externalIdType': 'rancher_id', 'role': 'restricted'}]
-        self.check(self.admin.post('/projects/%s?action=setmembers' % p['id'], {'members': members}), 200)
-        self.set('upgrade.manager', 'all')
-        self.publish('dns', {0: self.OLD, 1: self.NEW})
-        one = self.until(lambda: list(self.planned(p)), 'an upgrade')[0]
-        path = '/projects/%s/scheduledUpgrades/%s' % (p['id'], one)
-        self.check(who.post(path + '?action=start'), 403, 'Forbidden')
-        self.check(who.post(path + '?action=remove'), 403, 'Forbidden')
-        self.check(self.admin.post(path + '?action=remove'), 202)
-        self.until(lambda: self.gone(path), 'it to go')
-
-    def test_what_is_planned_for_a_stack_goes_with_it(self):
-        self.publish('bad', {0: self.OLD})
-        p = self.environment('bad')
-        self.set('upgrade.manager', 'all')
-        self.publish('bad', {0: self.OLD, 1: self.NEW})
-        one = self.until(lambda: list(self.planned(p)), 'an upgrade')[0]
-        path = '/projects/' + p['id']
-        self.check(self.admin.delete('%s/stacks/%s' % (path, self.stack(p, 'bad')['id'])), 200)
-        self.until(lambda: not [s for s in self.stacks(p) if s['state'] not in ('removed', 'removing')], 'the stack to go')
-        self.task('run.scheduled')
-        self.until(lambda: self.gone('%s/scheduledUpgrades/%s' % (path, one)), lambda: self.planned(p))
-
-
 class TestAccess(World):
     def setUp(self):
         if not hasattr(World, 'users'):
@@ -570,28 +343,6 @@ class TestRestart(unittest.TestCase):
         self.assertEqual(stacks(), names)
         w.until(lambda: [x['state'] for x in w.services(p)] == ['active'] * len(names), lambda: [x['state'] for x in w.services(p)])
         self.assertEqual(sorted(x['name'] for x in w.services(p)), ['of-' + n for n in names])
-        self.assertEqual(s.end(), 0)
-
-    def test_killed_while_infrastructure_is_upgraded(self):
-        w = TestUpgrades('setUp')
-        w.server = s = client.Server(('--simulator', '--sim-hosts', '0'))
-        self.addCleanup(s.close)
-        s.start()
-        w.catalog = Catalog()
-        self.addCleanup(w.catalog.close)
-        w.publish('network-services', {0: w.OLD})
-        p = w.environment('network-services')
-        w.publish('network-services', {0: w.OLD, 1: w.NEW})
-        w.until(lambda: w.planned(p), 'an upgrade')
-        w.task('run.scheduled')
-        for _ in range(5):
-            s.end(signal.SIGKILL)
-            s.start()
-            w.until(lambda: s.admin().get('/projects/' + p['id']).status == 200, 'the server')
-        stack = lambda: w.stack(p, 'network-services')
-        w.until(lambda: (stack()['state'], stack()['externalId']) == ('active', 'catalog://library:infra*network-services:1'), stack)
-        w.until(lambda: set(w.planned(p).values()) <= {'done', 'removing', 'removed'}, lambda: w.planned(p))
-        self.assertEqual([x['launchConfig']['imageUuid'] for x in w.services(p)], ['docker:' + w.NEW])
         self.assertEqual(s.end(), 0)
 
 
