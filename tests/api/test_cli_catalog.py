@@ -65,17 +65,17 @@ class CatalogOfTheServer(unittest.TestCase):
         missing = self.call('catalog', 'install', 'library:notes')
         self.assertIn('1 question is not answered: TOKEN', missing.stderr)
         self.drover('catalog', 'install', 'library:notes:0.1.0', '--name', 'memo', '--set', 'TOKEN=abcdefgh', '--set', 'BACKUP=true')
-        self.assertEqual(self.images('memo'), ['docker:drover-demo/db:1'] * 2)
+        self.assertEqual(self.images('memo'), ['docker:drover-demo/db:1'] * 3)       # store, files, backup
         self.assertRegex(self.drover('stacks'), r'memo .*catalog://library:notes:0 +0\.2\.0 ')
         # Without its sidekick, which rollback brings back.
         self.drover('catalog', 'upgrade', 'memo', '--set', 'BACKUP=false')
         s = self.one('stacks', name='memo')
         self.assertEqual((s['state'], s['externalId'], s['environment']['TOKEN'], s['environment']['BACKUP']), ('upgraded', 'catalog://library:notes:1', 'abcdefgh', 'false'))
-        self.assertEqual(self.images('memo'), ['docker:drover-demo/db:2'])
+        self.assertEqual(self.images('memo'), ['docker:drover-demo/db:1', 'docker:drover-demo/db:2'])       # files is not touched
         self.drover('catalog', 'upgrade', 'memo', '--rollback')
-        self.assertEqual(self.images('memo'), ['docker:drover-demo/db:1'] * 2)
+        self.assertEqual(self.images('memo'), ['docker:drover-demo/db:1'] * 3)       # store, files, backup
         self.drover('catalog', 'upgrade', 'memo', '--confirm')
-        self.assertEqual((self.one('stacks', name='memo')['state'], self.images('memo')), ('active', ['docker:drover-demo/db:2'] * 2))
+        self.assertEqual((self.one('stacks', name='memo')['state'], self.images('memo')), ('active', ['docker:drover-demo/db:1'] + ['docker:drover-demo/db:2'] * 2))
         self.assertIn('there is no newer version', self.call('catalog', 'upgrade', 'memo').stderr)
         refused = self.call('catalog', 'upgrade', 'memo', '--to', '0.1.0')
         self.assertIn('possible are none', refused.stderr)

@@ -143,6 +143,34 @@ class Catalog(WithImages):
         self.assertEqual(len(w.engines()), SCALE)
         self.assertFalse({e['id'] for e in w.engines()} & {e for _, e in list(first.values()) + list(second.values())})
 
+    def test_a_volume_and_a_sidekick_live_through_an_upgrade(self):
+        w = self.world
+        w.drover('catalog', 'install', 'library:notes:0.1.0', '--name', STACK, '--set', 'TOKEN=abcdefgh', '--set', 'PORT=8086')
+        w.settle()
+
+        def store():
+            """Its host's page, as a curl-like call from inside the lab."""
+            c, = [c for c in w.containers(state='running') if 'backup' not in c['name']]
+            host = next(h['hostname'] for h in w.api.list('hosts') if h['id'] == c['hostId'])
+            return host, w.addresses()[host]
+
+        def ask(path, *options, check=True):
+            host, address = store()
+            return w.lab('exec', host, '--', 'busybox', 'wget', '-q', '-O-', *options, f'http://{address}:8086/cgi-bin/{path}', check=check)
+        until(lambda: ask('kv?list&abcdefgh', '--post-data=milk', check=False).returncode == 0, 'a text that was stored')
+        self.assertNotEqual(ask('kv?list&wrong', '--post-data=water', check=False).returncode, 0)
+        before, there = {c['id']: c['state'] for c in w.containers()}, store()
+        self.assertEqual(sorted(before.values()), ['running', 'running', 'stopped'])
+        w.drover('catalog', 'upgrade', STACK, '--set', 'BACKUP=false')
+        self.assertEqual(store(), there, 'the sidekick that holds the files keeps the unit on its host')
+        self.assertEqual(until(lambda: ask('keys', check=False).stdout, 'what the new version answers').split(), ['list'])
+        self.assertEqual(len(w.containers(state='running')), 1)
+        self.assertEqual({c['state'] for c in w.containers() if '-files-' in c['name'] and c['id'] in before}, {'stopped'})
+        w.drover('catalog', 'upgrade', STACK, '--rollback')
+        w.settle()
+        self.assertEqual({c['id']: c['state'] for c in w.containers()}, before)
+        self.assertEqual(until(lambda: ask('kv?list', check=False).stdout, 'what the old version answers'), 'milk\n')
+
     def test_an_exported_stack_is_what_up_makes_again(self):
         w = self.world
         w.drover('catalog', 'install', 'library:beacon', '--name', STACK, '--set', 'EVERY=5', '--set', 'NOTE=it said "hi"')
