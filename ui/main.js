@@ -28,7 +28,7 @@ const INSIDE = {
 };
 const OUTSIDE = { 'environments/0': Environments, 'processes/0': Processes, 'audit/0': Audit };
 const NAV = [['stacks', 'Stacks'], ['containers', 'Containers'], ['hosts', 'Hosts'], ['catalog', 'Catalog']];
-const PART_OF = { services: 'stacks', import: 'stacks', catalogs: 'catalog' };
+const PART_OF = { services: 'stacks', import: 'stacks', catalogs: 'catalog', members: 'environments' };
 
 const app = { projects: [], live: null, projectId: null, view: null, route: null, failed: null, offers: new Map(), reloadProjects, forgetOffers: () => app.offers.clear() };
 const root = document.getElementById('app');

@@ -9,6 +9,8 @@ export const templateIcon = (t, size) => !t.iconFilename ? h('span', { class: `t
 function iconOf(t) {
   try { const u = new URL(t.links.icon, location.href); return u.pathname + u.search; } catch { return '/ui/icon.svg'; }
 }
+// Some templates are for environments of one orchestration only.
+const fits = (t, p) => { const l = t.labels?.['io.rancher.orchestration.supported']; return !l || !p?.orchestration || l.split(',').map(x => x.trim()).includes(p.orchestration); };
 export async function serverVersion(app) {
   return app.serverVersion ??= (await get('/v2-beta/settings/rancher.server.version')).value || '';
 }
@@ -20,7 +22,7 @@ export default class Catalog extends View {
   category = '';
   catalog = '';
   init() { this.read(); }
-  read() { this.load('templates', async () => (await list(`/v1-catalog/templates?${versionQuery(this.app, await serverVersion(this.app))}`, { project: this.app.projectId })).filter(t => t.templateBase !== 'project')); }
+  read() { this.load('templates', async () => (await list(`/v1-catalog/templates?${versionQuery(this.app, await serverVersion(this.app))}`, { project: this.app.projectId })).filter(t => t.templateBase !== 'project' && fits(t, this.app.projects.find(p => p.id === this.app.projectId)))); }
   async refresh() {
     this.refreshing = true;
     this.redraw();

@@ -3,12 +3,13 @@ import { can } from '../api.js';
 import { h } from '../dom.js';
 import { empty, heading, linkButton, menu, plural, reason, states, tone } from '../parts.js';
 import { View } from './view.js';
-import { containersOfStack, remove, run, serviceRow, servicesOf, showFiles, stackLink, upgradeBadge, upgradeButtons } from './workload.js';
+import { catalogId, containersOfStack, remove, run, serviceRow, servicesOf, showFiles, stackLink, upgradeBadge, upgradeButtons } from './workload.js';
 
 export function stackActions(view, s, to) {
   return [
     can(s, 'activateservices') && ['Start all services', () => run(view, s, 'activateservices')],
     can(s, 'deactivateservices') && ['Stop all services', () => run(view, s, 'deactivateservices')],
+    catalogId(s) && can(s, 'upgrade') && ['Change version or answers', () => view.go(`${view.home}/stacks/${s.id}/upgrade`)],
     can(s, 'exportconfig') && ['Compose files', () => showFiles(s)],
     can(s, 'remove') && ['Delete', () => remove(view, s, 'stack', 'All its services and containers are lost. Volumes that were made for it may go too.', to), 'danger'],
   ];

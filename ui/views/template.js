@@ -106,13 +106,18 @@ export default class Template extends View {
       way, heading([templateIcon(t, 40), ' ', this.title()]), t.description && h('p', { class: 'lead' }, t.description), this.upgrading() && h('p', {}, 'It has version ', h('strong', {}, this.current?.version || catalogId(stack)), ' now.'),
       h('div', { class: 'field', key: 'version' }, h('label', { for: 'version' }, 'Version'), h('select', { id: 'version', value: chosen || '', force: true, onchange: e => this.readVersion(e.target.value) },
         versions.map(([name, link]) => h('option', { value: link, key: name }, name + (name === this.current?.version ? ' (as now: change answers only)' : name === t.defaultVersion ? ' (recommended)' : ''))))),
-      problem(this.version?.error), v && this.form && this.drawForm(v), v && this.drawFiles(v), h('p', { class: 'muted' }, [t.id, t.maintainer && `maintained by ${t.maintainer}`, t.license].filter(Boolean).join(' · ')),
+      problem(this.version?.error), v && this.form && this.drawForm(v), v && this.drawFiles(v), this.drawReadme(t), h('p', { class: 'muted' }, [t.id, t.maintainer && `maintained by ${t.maintainer}`, t.license].filter(Boolean).join(' · ')),
     ];
   }
   drawForm(v) {
     return h('form', { class: 'card form', novalidate: true, key: `form ${v.id}`, onsubmit: e => { e.preventDefault(); this.form.submit(x => this.submit(x)); } },
       h('h2', {}, this.upgrading() ? 'Answers' : 'New stack'), this.form.nodes(), this.upgrading() && !(v.questions || []).length && h('p', { class: 'muted' }, 'This version asks nothing.'),
       h('div', { class: 'dialog-tools' }, linkButton('Cancel', this.upgrading() ? `${this.home}/stacks/${this.params[0]}` : `${this.home}/catalog`), h('button', { type: 'submit', class: 'button primary', disabled: this.form.busy }, this.form.busy ? 'Working…' : this.upgrading() ? 'Upgrade' : 'Launch')));
+  }
+  drawReadme(t) {
+    if (!t.links?.readme) return null;
+    const read = e => { if (e.target.open && !this.readme) this.load('readme', () => get(t.links.readme, { text: true, project: this.app.projectId })); };
+    return h('details', { class: 'card files', key: 'readme', ontoggle: read }, h('summary', {}, 'About it'), this.readme && (problem(this.readme.error) || h('pre', { class: 'code', tabindex: 0, 'aria-label': 'About it' }, this.readme.value || 'Loading…')));
   }
   drawFiles(v) {
     const names = Object.keys(v.files || {}).sort();
