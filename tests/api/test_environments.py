@@ -258,6 +258,28 @@ class TestCatalogs(World):
         self.assertEqual(self.admin.get('%s/stacks/%s' % (path, plain['id']))['state'], 'active')
 
 
+@unittest.skipUnless(os.environ.get('DROVER_CORPORA'), 'DROVER_CORPORA names the folder with public catalogs')
+class TestPublicTemplates(World):
+    def test_what_the_public_templates_list_comes_up_on_three_hosts(self):
+        folder = os.environ['DROVER_CORPORA']
+        catalogs = {'library': {'url': folder + '/rancher-catalog'}, 'community': {'url': folder + '/community-catalog'}}
+        self.check(self.admin.put('/settings/catalog.url', {'value': json.dumps({'catalogs': catalogs})}), 200)
+        wanted = {'Cattle': ('cattle', 4), 'Kubernetes': ('kubernetes', 4), 'Mesos': ('mesos', 5), 'Swarm': ('swarm', 6), 'Windows': ('windows', 2)}
+        there = lambda: {t['name']: t for t in self.admin.get('/projectTemplates').rows if t['name'] in wanted}
+        self.until(lambda: set(there()) == set(wanted), there)
+        for name, (orchestration, stacks) in wanted.items():
+            with self.subTest(template=name):
+                p = self.project(there()[name])
+                for _ in range(3):
+                    self.add_host(p)
+                self.until(lambda: [s['state'] for s in self.stacks(p)] == ['active'] * stacks, lambda: [(s['name'], s['state'], s['transitioningMessage']) for s in self.stacks(p)])
+                waiting = lambda: [(s['name'], s['state'], s['transitioningMessage']) for s in self.services(p) if s['state'] != 'active']
+                self.until(lambda: not waiting(), waiting)
+                self.assertEqual(self.admin.get('/projects/' + p['id'])['orchestration'], orchestration)
+                self.check(self.admin.delete('/projects/' + p['id']), 200)
+                self.until(lambda: self.gone('/projects/' + p['id']), lambda: self.admin.get('/projects/' + p['id']))
+
+
 class TestAccess(World):
     def setUp(self):
         if not hasattr(World, 'users'):
