@@ -373,8 +373,11 @@ void service_plan(const struct plan_request *req, struct plan *ret) {
                                 continue;
                         }
                         map_set(&covered, (uint64_t) u->host, &here);
-                        if (!host_wanted(req, host))    /* left alone as it is (1.6) */
+                        if (!host_wanted(req, host)) {  /* what is there is left alone (1.6) */
+                                if (!u->members.n && !u->aside.n)
+                                        remove_unit(&p, u, EXTRA);
                                 continue;
+                        }
                 } else if (kept >= desired) {
                         remove_unit(&p, u, EXTRA);
                         continue;

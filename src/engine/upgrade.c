@@ -77,6 +77,7 @@ struct looking {
         struct upgrade_view *view;
         bool health, start_first;
         int lcs;
+        size_t empty;
         VEC(struct unit) pending;
 };
 
@@ -156,7 +157,9 @@ static void look_at_unit(struct looking *l, struct record *du) {
                 vec_push(&l->pending, u);
         else if (!going && complete && !runs)
                 l->view->done++;
-        else {
+        else if (!any && !going && !runs) {
+                l->empty++;             /* nothing is there and nothing can come back: the plan makes it anew if it is wanted at all */
+        } else {
                 l->view->moving = true;
                 l->view->waits_for = waits_for ? waits_for : l->view->waits_for;
         }
@@ -182,7 +185,7 @@ void upgrade_look(const struct plan_request *req, bool health, struct upgrade_vi
         *ret = (struct upgrade_view) { .units = 0 };
         for (size_t k = 0; k < dus->n; k++)
                 look_at_unit(&l, dus->v[k]);
-        if ((int64_t) ret->units < service_desired(req))
+        if ((int64_t) (ret->units - l.empty) < service_desired(req))
                 ret->moving = true;     /* one that is to be made yet */
         vec_sort(&l.pending, by_need);
         ret->pending = l.pending.n > 0;

@@ -638,4 +638,19 @@ TEST(whatever_is_asked_in_between_enough_units_serve_at_every_step) {
                 CHECK(ok);
         }
 }
+TEST(a_rollback_to_a_version_that_no_host_takes_leaves_none) {
+        struct sim s = { 0 };
+        const char nowhere[] = "{\"imageUuid\":\"docker:busybox\",\"labels\":{\"io.rancher.scheduler.global\":\"true\",\"io.rancher.scheduler.affinity:host_label\":\"a=b\"}}";
+        struct record *svc = begin(&s, 31, 3, 1, nowhere, NULL);
+        CHECK_INT(containers(&s, svc)->n, ==, 0);
+        CHECK_INT(sim_upgrade(&s, svc->id, "{\"launchConfig\":{\"imageUuid\":\"docker:busybox:2\",\"labels\":{\"io.rancher.scheduler.global\":\"true\"}}}"), ==, 0);
+        CHECK(sim_converge(&s, 600000));
+        CHECK_INT(svc->state, ==, S_upgraded);
+        CHECK_INT(containers(&s, svc)->n, ==, 3);
+        CHECK_INT(sim_rollback(&s, svc->id), ==, 0);
+        CHECK(sim_converge(&s, 600000));
+        CHECK_INT(svc->state, ==, S_active);
+        CHECK_INT(containers(&s, svc)->n, ==, 0);
+        sim_close(&s);
+}
 TEST_MAIN("sim/upgrade")
