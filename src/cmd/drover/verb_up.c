@@ -98,6 +98,9 @@ static int create_service(struct up *u, struct up_service *s, struct json_object
 }
 
 char *up_service_path(struct up *u, const struct up_service *s) {
+        const char *self = json_str(json_get_object(s->have, "links"), "self", NULL);
+        if (self)
+                return dr_xstrdup(self);        /* under its own type, which the files may change */
         return api_project_path(u->cli->api, "/%s/%s", s->want->collection, json_str(s->have, "id", ""));
 }
 
