@@ -13,7 +13,7 @@ const number = id => Number(/\d+$/.exec(id)?.[0] || 0);
 export class Live {
   // changed(): something is different. state: 'loading', 'live', 'lost'. account: the user's own account instead of an environment (no collections).
   constructor(base, changed, { types = TYPES, onEvent = null, onLogout = null } = {}) {
-    Object.assign(this, { base, changed, types, onEvent, onLogout, state: 'loading', error: null, pause: PAUSE_MIN_MS, over: false, byType: {}, heard: null, count: 0, heardAt: new Map() });
+    Object.assign(this, { base, changed, types, onEvent, onLogout, state: 'loading', error: null, pause: PAUSE_MIN_MS, over: false, byType: {}, heard: null, count: 0, heardAt: new Map(), cache: new Map() });
     for (const t in types) this.byType[t] = new Map();
     this.open();
   }
@@ -26,7 +26,22 @@ export class Live {
   }
 
   get(type, id) { return this.byType[type].get(id); }
-  all(type) { return [...this.byType[type].values()].sort((a, b) => number(a.id) - number(b.id)); }
+  all(type) { return [...this.kept(`all ${type}`, () => [...this.byType[type].values()].sort((a, b) => number(a.id) - number(b.id)))]; }
+  // Those of a type that belong to a key: keys(r) tells whose r is. Grouped once, until something changes.
+  of(type, name, keys, key) {
+    return this.kept(`${name} ${type}`, () => {
+      const groups = new Map();
+      for (const r of this.all(type)) for (const k of new Set(keys(r))) {
+        if (!groups.has(k)) groups.set(k, []);
+        groups.get(k).push(r);
+      }
+      return groups;
+    }).get(key) || [];
+  }
+  kept(name, make) {
+    if (!this.cache.has(name)) this.cache.set(name, make());
+    return this.cache.get(name);
+  }
 
   open() {
     const ws = this.ws = webSocket(`${this.base}/subscribe?eventNames=resource.change`);
@@ -68,6 +83,7 @@ export class Live {
       const lists = await Promise.all(names.map(t => list(`${this.base}/${this.types[t]}`)));
       if (this.over || ws !== this.ws) return;
       names.forEach((t, i) => { this.byType[t] = new Map(lists[i].map(r => [r.id, r])); });
+      this.cache.clear();
       this.heard = null;
       for (const r of heard.values()) this.put(r);
       this.state = 'live';
@@ -104,6 +120,7 @@ export class Live {
   put(r) {
     const of = this.byType[r.baseType] ? r.baseType : r.type;
     if (!this.byType[of]) return;
+    this.cache.clear();
     if (GONE.has(r.state) || r.removed) this.byType[of].delete(r.id);
     else this.byType[of].set(r.id, r);
   }

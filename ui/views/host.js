@@ -4,7 +4,7 @@ import { h } from '../dom.js';
 import { ago, bytes, empty, facts, heading, menu, pairs, reason, states } from '../parts.js';
 import { hostActions, hostFigures } from './hosts.js';
 import { View } from './view.js';
-import { containerTable, hostName } from './workload.js';
+import { containersOn, containerTable, hostName } from './workload.js';
 
 const KEPT = 60;
 
@@ -39,7 +39,7 @@ export default class Host extends View {
   draw() {
     const x = this.host();
     if (!x) return [heading('Host'), empty('This host is gone.', h('a', { href: `${this.home}/hosts` }, 'All hosts'))];
-    const all = this.live.all('instance').filter(c => c.hostId === x.id), total = x.info?.memoryInfo?.memTotal * 1048576 || x.memory || undefined;
+    const all = containersOn(this.live, x), total = x.info?.memoryInfo?.memTotal * 1048576 || x.memory || undefined;
     return [
       h('p', { class: 'way' }, h('a', { href: `${this.home}/hosts` }, 'Hosts')), heading(hostName(x), states(x), menu(`Actions of ${hostName(x)}`, hostActions(this, x, `${this.home}/hosts`))), reason(x),
       h('section', { class: 'charts', 'aria-label': 'Load' }, this.chart('Processor', 'cpu', v => `${v.toFixed(0)} %`, 100), this.chart('Memory', 'memory', v => `${bytes(v)}${total ? ` of ${bytes(total)}` : ''}`, total), this.chart('Network', 'net', v => `${bytes(v)}/s`)),

@@ -4,7 +4,7 @@ import { h } from '../dom.js';
 import { ask, Dialog, Form, formDialog } from '../form.js';
 import { bytes, button, copyButton, empty, heading, menu, plural, problem, reason, states } from '../parts.js';
 import { View } from './view.js';
-import { hostLink, hostName, remove, run } from './workload.js';
+import { containersOn, hostLink, hostName, remove, run } from './workload.js';
 
 const parseLabels = text => Object.fromEntries((text || '').split(/[\n,]/).map(l => l.trim()).filter(Boolean).map(l => { const i = l.indexOf('='); return i < 0 ? [l, ''] : [l.slice(0, i).trim(), l.slice(i + 1).trim()]; }));
 
@@ -98,7 +98,7 @@ export default class Hosts extends View {
     ];
   }
   host(x) {
-    const containers = this.live.all('instance').filter(c => c.hostId === x.id);
+    const containers = containersOn(this.live, x);
     return h('li', { class: 'card host', key: x.id }, h('div', { class: 'card-head' }, h('h2', {}, hostLink(this, x)), states(x), h('span', { class: 'push' }), menu(`Actions of ${hostName(x)}`, hostActions(this, x))), reason(x),
       h('p', { class: 'muted' }, h('code', {}, x.agentIpAddress || '–'), hostFigures(x).map(t => [' · ', t])), hostLabels(x.labels),
       h('p', {}, containers.length ? h('a', { href: `${this.home}/hosts/${x.id}` }, plural(containers.length, 'container')) : h('span', { class: 'muted' }, 'no containers')));

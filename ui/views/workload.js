@@ -4,9 +4,10 @@ import { h } from '../dom.js';
 import { ask, Dialog } from '../form.js';
 import { ago, attempt, badge, button, copyButton, endpoints, image, menu, plural, portLink, reason, states, table, toast, tone } from '../parts.js';
 
-export const servicesOf = (live, stack) => live.all('service').filter(s => s.stackId === stack.id);
-export const containersOf = (live, service) => live.all('instance').filter(c => (c.serviceIds || []).includes(service.id) || c.serviceId === service.id);
-export const containersOfStack = (live, stack) => live.all('instance').filter(c => c.stackId === stack.id);
+export const servicesOf = (live, stack) => live.of('service', 'stack', s => [s.stackId], stack.id);
+export const containersOf = (live, service) => live.of('instance', 'service', c => [c.serviceId, ...(c.serviceIds || [])], service.id);
+export const containersOfStack = (live, stack) => live.of('instance', 'stack', c => [c.stackId], stack.id);
+export const containersOn = (live, host) => live.of('instance', 'host', c => [c.hostId], host.id);
 export const isGlobal = s => s.launchConfig?.labels?.['io.rancher.scheduler.global'] === 'true';
 const SCALED = new Set(['service', 'loadBalancerService']);
 export const hasScale = s => SCALED.has(s.type) && !isGlobal(s);
