@@ -78,6 +78,11 @@ static bool host_wanted(const struct plan_request *req, const struct record *hos
         return true;
 }
 
+bool service_wants_unit(const struct plan_request *req, const struct record *du) {
+        const struct record *host = world_get(req->world, T_host, record_int(du, F_globalHostId));
+        return !service_is_global(req->service) || (host && host_wanted(req, host));
+}
+
 struct scale_policy service_policy(const struct record *s) {
         struct json_object *p = record_json(s, F_scalePolicy);
         int64_t min = MAX(json_int(p, "min", 1), (int64_t) 1), max = MAX(json_int(p, "max", 1), min);

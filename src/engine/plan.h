@@ -47,6 +47,8 @@ struct json_object *service_lc(const struct record *service, int lc);   /* borro
 struct scale_policy { bool on; int64_t min, max, increment; };
 struct scale_policy service_policy(const struct record *service);
 int64_t service_scale(const struct record *service);                    /* of a service that is not global: by policy or as it was set */
+/* Of a global service: false where its host does not qualify (any more): what is there is left alone, nothing is made (1.6). */
+bool service_wants_unit(const struct plan_request *req, const struct record *du);
 /* How many units it should have now. */
 int64_t service_desired(const struct plan_request *req);
 /* orchestration.md 1.12: "healthy", "degraded", "unhealthy", "initializing", "started-once". */

@@ -77,7 +77,7 @@ struct looking {
         struct upgrade_view *view;
         bool health, start_first;
         int lcs;
-        size_t empty;
+        int64_t wanted;                 /* units that there should be */
         VEC(struct unit) pending;
 };
 
@@ -144,7 +144,9 @@ static void look_at_unit(struct looking *l, struct record *du) {
         }
         u.serves &= any;
         const struct record *waits_for = NULL;
-        bool complete = is_complete(l, all, &waits_for) && !going;
+        bool wanted = service_wants_unit(l->req, du);           /* else nothing comes after what is set aside */
+        bool complete = !going && (!wanted || is_complete(l, all, &waits_for));
+        l->wanted += wanted;
         for (size_t k = 0; k < all->n; k++) {
                 struct record *i = all->v[k];
                 if (!upgrade_is_aside(i) || !upgrade_still_runs(i) || is_restorable(l, all, i))
@@ -157,9 +159,7 @@ static void look_at_unit(struct looking *l, struct record *du) {
                 vec_push(&l->pending, u);
         else if (!going && complete && !runs)
                 l->view->done++;
-        else if (!any && !going && !runs) {
-                l->empty++;             /* nothing is there and nothing can come back: the plan makes it anew if it is wanted at all */
-        } else {
+        else {
                 l->view->moving = true;
                 l->view->waits_for = waits_for ? waits_for : l->view->waits_for;
         }
@@ -185,7 +185,7 @@ void upgrade_look(const struct plan_request *req, bool health, struct upgrade_vi
         *ret = (struct upgrade_view) { .units = 0 };
         for (size_t k = 0; k < dus->n; k++)
                 look_at_unit(&l, dus->v[k]);
-        if ((int64_t) (ret->units - l.empty) < service_desired(req))
+        if (l.wanted < service_desired(req))
                 ret->moving = true;     /* one that is to be made yet */
         vec_sort(&l.pending, by_need);
         ret->pending = l.pending.n > 0;

@@ -402,6 +402,30 @@ TEST(a_global_service_is_upgraded_on_every_host) {
         CHECK_INT(tally(&s, svc).all, ==, 4);
         sim_close(&s);
 }
+TEST(a_global_service_leaves_hosts_that_its_new_version_does_not_want_and_comes_back) {
+        struct sim s;
+        const char all[] = "{\"imageUuid\":\"docker:busybox\",\"labels\":{\"io.rancher.scheduler.global\":\"true\"}}";
+        const char some[] = "{\"imageUuid\":\"docker:busybox\",\"labels\":{\"io.rancher.scheduler.global\":\"true\",\"io.rancher.scheduler.affinity:host_label\":\"a=b\"}}";
+        for (int to_some = 0; to_some < 2; to_some++) {
+                char strategy[300];
+                struct record *svc = begin(&s, 28, 3, 1, to_some ? all : some, NULL);
+                struct map before = { 0 };
+                ids_of(&s, svc, &before);
+                size_t n = containers(&s, svc)->n, then = 3 - n;
+                CHECK_INT(n, ==, to_some ? 3 : 0);
+                snprintf(strategy, sizeof strategy, "{\"intervalMillis\":100,\"launchConfig\":%s}", to_some ? some : all);
+                CHECK_INT(sim_upgrade(&s, svc->id, strategy), ==, 0);
+                until(&s, svc, S_upgraded, 60000);
+                CHECK_INT(tally(&s, svc).running, ==, then);
+                CHECK_INT(sim_rollback(&s, svc->id), ==, 0);
+                until(&s, svc, S_active, 60000);
+                CONVERGES(&s);
+                CHECK_INT(tally(&s, svc).running, ==, n);
+                CHECK_INT(known(&s, svc, &before), ==, n);
+                map_done(&before);
+                sim_close(&s);
+        }
+}
 TEST(a_set_aside_container_that_somebody_starts_is_removed_with_the_others) {
         struct sim s;
         struct record *svc = begin(&s, 17, 2, 2, image, NULL);
