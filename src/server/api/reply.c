@@ -11,6 +11,10 @@ void api_header_add(struct api_req *req, const char *name, const char *value) { 
 
 static void on_abort(struct http_request *http) {
         struct api_req *req = http->user;
+        for (size_t i = 0; i < req->n_seg; i++)         /* what is still read of the request when the answer is made, for the audit log */
+                req->seg[i] = arena_strdup(&req->arena, req->seg[i]);
+        req->action = arena_strdup(&req->arena, req->action);
+        req->path_project = arena_strdup(&req->arena, req->path_project);
         req->http = NULL;
 }
 
