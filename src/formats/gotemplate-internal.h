@@ -81,7 +81,8 @@ bool gt_unquote(struct gt_token t, struct sbuf *b);
 bool gt_whole(const char *s, uint64_t *ret);
 
 /* ---- values (gotemplate_value.c) ---- */
-struct gt_value { struct json_object *o; bool missing; };       /* missing: a key that is not there; o NULL without it: nil */
+/* missing: a key that is not there; o NULL without it: nil. slot: out of an interface {} of a list or map, which messages name as its type. */
+struct gt_value { struct json_object *o; bool missing, slot; };
 enum gt_type { GT_TYPE_NONE, GT_TYPE_BOOL, GT_TYPE_STRING, GT_TYPE_INT, GT_TYPE_INT64, GT_TYPE_FLOAT, GT_TYPE_LIST, GT_TYPE_STRINGS, GT_TYPE_INTS,
                GT_TYPE_MAP, GT_TYPE_DICT, GT_TYPE_STRING_MAP, GT_TYPE_TIME };
 enum gt_type gt_type(const struct gt_value *v);

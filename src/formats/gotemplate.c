@@ -150,6 +150,7 @@ static void number_literal(struct parser *x, struct gt_token t, struct gt_operan
                 o->value = literal(x, json_object_new_int64(negative ? (int64_t) -u : (int64_t) u));
         } else if (t.n < sizeof plain && strpbrk(plain, ".eEpP") && parse_double(plain, &d) == 0 && isfinite(d)) {
                 o->is_float = true;
+                o->is_int = d == floor(d) && fabs(d) < 0x1p63;
                 o->value = literal(x, json_object_new_double(d));
         } else {
                 bad(x, "illegal number syntax: \"%.60s\"", o->text);
@@ -248,9 +249,10 @@ static struct gt_operand *operand(struct parser *x) {
         if (!o || t.type != GT_T_FIELD)
                 return o;
         if (o->kind == GT_BOOL || o->kind == GT_STRING || o->kind == GT_NUMBER || o->kind == GT_NIL || o->kind == GT_DOT) {
-                auto_sbuf struct sbuf b = SBUF(200);
+                auto_sbuf struct sbuf b = SBUF(4096), quoted = SBUF(8192);
                 gt_write_operand(o, &b);
-                bad(x, "unexpected . after term %s", sbuf_str(&b));
+                gt_quote(sbuf_str(&b), b.len, &quoted);
+                bad(x, "unexpected . after term %.200s", sbuf_str(&quoted));
                 return o;
         }
         if (o->kind == GT_PIPE || o->kind == GT_FUNCTION) {
@@ -428,10 +430,10 @@ static const char *template_name(struct parser *x, const char *context) {
         return copy(x, name, strlen(name));
 }
 
-static struct gt_node *call_template(struct parser *x, size_t at) {
+static struct gt_node *call_template(struct parser *x) {
         struct gt_node *n = node(x, sizeof *n);
         n->kind = GT_TEMPLATE;
-        n->at = at;
+        n->at = offset(x, peek_solid(x));
         n->text = template_name(x, "template clause");
         struct gt_token t = next_solid(x);
         if (t.type != GT_T_RIGHT) {
@@ -453,7 +455,7 @@ static void define(struct parser *x, const char *name, const char *context, bool
         d->name = name;
         enum stop stop = list(x, &d->body);
         if (stop != STOP_END)
-                bad(x, stop == STOP_EOF ? "unexpected EOF in %s" : "unexpected {{else}} in %s", context);
+                bad(x, stop == STOP_EOF ? "unexpected EOF: %s has no {{end}}" : "unexpected {{else}} in %s", context);
         vec_done(&x->vars);
         x->vars.v = outer.v;
         x->vars.n = outer.n;
@@ -476,10 +478,10 @@ static void definition(struct parser *x) {
         x->depth--;
 }
 
-static struct gt_node *block(struct parser *x, size_t at) {
+static struct gt_node *block(struct parser *x) {
         struct gt_node *n = node(x, sizeof *n);
         n->kind = GT_TEMPLATE;
-        n->at = at;
+        n->at = offset(x, peek_solid(x));
         n->text = template_name(x, "block clause");
         n->pipe = pipeline(x, "block clause", GT_T_RIGHT);
         if (++x->depth > GOTEMPLATE_DEPTH_MAX)
@@ -490,7 +492,7 @@ static struct gt_node *block(struct parser *x, size_t at) {
 }
 
 /* Behind {{. A node, or NULL for what stops a list or gives nothing. */
-static struct gt_node *action(struct parser *x, size_t at, enum stop *ret) {
+static struct gt_node *action(struct parser *x, enum stop *ret) {
         struct gt_token t = next_solid(x);
         struct gt_node *n;
         switch (t.type) {
@@ -499,8 +501,8 @@ static struct gt_node *action(struct parser *x, size_t at, enum stop *ret) {
         case GT_T_RANGE:        return controlled(x, GT_RANGE, "range");
         case GT_T_BREAK:        return jump(x, GT_BREAK, "{{break}}");
         case GT_T_CONTINUE:     return jump(x, GT_CONTINUE, "{{continue}}");
-        case GT_T_TEMPLATE:     return call_template(x, at);
-        case GT_T_BLOCK:        return block(x, at);
+        case GT_T_TEMPLATE:     return call_template(x);
+        case GT_T_BLOCK:        return block(x);
         case GT_T_END:
                 expect(x, GT_T_RIGHT, "end");
                 *ret = STOP_END;
@@ -544,7 +546,7 @@ static enum stop list(struct parser *x, struct gt_node **ret) {
                         n->len = t.n;
                 } else if (t.type == GT_T_LEFT) {
                         x->action_line = t.line;
-                        n = action(x, offset(x, t), &stop);
+                        n = action(x, &stop);
                         x->action_line = 0;
                 } else {
                         unexpected(x, t, "input");
@@ -566,7 +568,8 @@ int gotemplate_parse(const char *text, size_t n, const char *name, struct gotemp
         struct gotemplate *t = dr_xnew(struct gotemplate);
         t->name = dr_xstrdup(name);
         t->source = dr_xmalloc(n + 1);
-        memcpy(t->source, text, n);
+        if (n)
+                memcpy(t->source, text, n);
         t->source[n] = '\0';
         t->len = n;
         t->arena = yarena_new(SIZE_MAX / 2);

@@ -163,8 +163,9 @@ int gt_hold(struct gt_call *c, const struct gt_value *v, struct json_object **re
 /* ---- fields and variables ---- */
 static struct gt_value member(const struct gt_run *x, struct json_object *o, const char *key) {
         struct json_object *v = NULL;
+        struct gt_value map = { .o = o };
         if (json_object_object_get_ex(o, key, &v))
-                return (struct gt_value) { .o = v };
+                return (struct gt_value) { .o = v, .slot = gt_type(&map) != GT_TYPE_STRING_MAP };
         if (x->flags & GOTEMPLATE_FOLD_CASE) {
                 json_object_object_foreach(o, k, value)
                         if (strcasecmp(k, key) == 0)
@@ -183,7 +184,7 @@ static int walk(struct gt_run *x, const struct gt_name *fields, struct gt_value 
                         continue;       /* nothing of nothing */
                 }
                 if (t != GT_TYPE_MAP && t != GT_TYPE_DICT && t != GT_TYPE_STRING_MAP)
-                        return bad(x, "can't evaluate field %.80s in type %s", fields->s, gt_type_name(v));
+                        return bad(x, "can't evaluate field %.80s in type %s", fields->s, v->slot ? "interface {}" : gt_type_name(v));
                 *v = member(x, v->o, fields->s);
         }
         return 0;
@@ -201,15 +202,14 @@ static void declare(struct gt_run *x, const char *name, const struct gt_value *v
         vec_push(&x->vars, ((struct variable) { name, *v }));
 }
 
-static void assign(struct gt_run *x, const char *name, const struct gt_value *v) {
+static int assign(struct gt_run *x, const char *name, const struct gt_value *v) {
         struct variable *old = find(x, name);
-        if (!old) {                     /* $a of a block's own, which the parser has seen */
-                declare(x, name, v);
-                return;
-        }
+        if (!old)                       /* the parser knows it, but what gave it a value was no declaration */
+                return bad(x, "undefined variable: %.100s", name);
         json_object_get(v->o);
         vec_push(&x->made, old->value.o);               /* still in use, perhaps */
         old->value = *v;
+        return 0;
 }
 
 static void forget(struct gt_run *x, size_t mark) {
@@ -282,11 +282,13 @@ static int fits(struct gt_run *x, char param, const struct gt_value *v, struct g
         if (param == 'r')
                 return 0;
         if (param == 'v') {
-                ret->missing = false;
+                ret->missing = ret->slot = false;
                 return 0;
         }
         if (t == GT_TYPE_NONE && (param == 'M' || param == 'S' || (param == 's' && x->flags & GOTEMPLATE_JSON)))
                 return 0;
+        if (t == GT_TYPE_NONE && v->slot)
+                return bad(x, "wrong type for value; expected %s; got interface {}", expected(param));
         if (t == GT_TYPE_NONE)
                 return bad(x, "invalid value; expected %s", expected(param));
         if ((param == 's' && t == GT_TYPE_STRING) || (param == 'i' && t == GT_TYPE_INT) || (param == 't' && t == GT_TYPE_TIME) ||
@@ -310,6 +312,11 @@ static int argument(struct gt_run *x, char param, const struct gt_operand *o, co
         if (constant && strchr("mMSt", param))
                 return bad(x, "can't handle %s for arg of type %s", sbuf_str(&text), expected(param));
         int r = operand_value(x, o, dot, &v);
+        if (r == 0 && constant && param == 'i' && json_object_is_type(v.o, json_type_double)) {         /* 1e3 is a whole number */
+                struct gt_call c = { .run = x };
+                gt_give_int(&c, (int64_t) json_object_get_double(v.o), GT_TYPE_INT);
+                v = c.ret;
+        }
         return r < 0 ? r : fits(x, param, &v, ret);
 }
 
@@ -417,6 +424,7 @@ static int value_of(struct gt_run *x, const struct gt_pipe *p, const struct gt_v
                         r = command_value(x, cmd, dot, cmd == p->commands ? NULL : &given, &v);
                 if (r < 0)
                         return r;
+                v.slot = false;
                 if (!v.o)
                         v.missing = true;       /* nil inside an interface is nothing, from here on */
         }
@@ -428,7 +436,7 @@ static int evaluate(struct gt_run *x, const struct gt_pipe *p, const struct gt_v
         int r = value_of(x, p, dot, ret);
         for (unsigned i = 0; i < p->n_vars && r == 0; i++) {
                 if (p->assigns)
-                        assign(x, p->vars[i], ret);
+                        r = assign(x, p->vars[i], ret);
                 else
                         declare(x, p->vars[i], ret);
         }
@@ -438,8 +446,8 @@ static int evaluate(struct gt_run *x, const struct gt_pipe *p, const struct gt_v
 /* ---- actions ---- */
 static int list_run(struct gt_run *x, const struct gt_node *n, const struct gt_value *dot, enum flow *flow);
 
-static int one_round(struct gt_run *x, const struct gt_node *n, struct json_object *key, struct json_object *element, enum flow *flow) {
-        struct gt_value k = { .o = key }, e = { .o = element };
+static int one_round(struct gt_run *x, const struct gt_node *n, struct json_object *key, struct json_object *element, bool slot, enum flow *flow) {
+        struct gt_value k = { .o = key }, e = { .o = element, .slot = slot };
         const struct gt_pipe *p = n->pipe;
         size_t mark = x->vars.n;
         int r = spend(x, 1);
@@ -448,7 +456,7 @@ static int one_round(struct gt_run *x, const struct gt_node *n, struct json_obje
         for (unsigned i = 0; i < p->n_vars && r == 0; i++) {
                 const struct gt_value *v = p->n_vars == 2 && i == 0 ? &k : &e;
                 if (p->assigns)
-                        assign(x, p->vars[i], v);
+                        r = assign(x, p->vars[i], v);
                 else
                         declare(x, p->vars[i], v);
         }
@@ -462,7 +470,9 @@ static int one_round(struct gt_run *x, const struct gt_node *n, struct json_obje
 static int by_key(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
 
 static int range_map(struct gt_run *x, const struct gt_node *n, struct json_object *over) {
-        VEC(char *) keys = { 0 };       /* copies: the body may unset them */
+        struct gt_value map = { .o = over };
+        VEC(char *) keys = { 0 };       /* keys and values as they are now: the body may change the map */
+        VEC(struct json_object *) values = { 0 };
         enum flow flow = GO_ON;
         int r = 0;
         json_object_object_foreach(over, name, unused) {
@@ -470,24 +480,28 @@ static int range_map(struct gt_run *x, const struct gt_node *n, struct json_obje
                 vec_push(&keys, dr_xstrdup(name));
         }
         vec_sort(&keys, by_key);
+        for (size_t i = 0; i < keys.n; i++)
+                vec_push(&values, json_object_get(json_object_object_get(over, keys.v[i])));
         for (size_t i = 0; i < keys.n && r == 0 && flow != BREAK_OFF; i++) {
                 AUTO(json_free) struct json_object *key = json_object_new_string(keys.v[i]);
-                struct json_object *element = NULL;
-                if (json_object_object_get_ex(over, keys.v[i], &element))
-                        r = one_round(x, n, key, element, &flow);
+                r = one_round(x, n, key, values.v[i], gt_type(&map) != GT_TYPE_STRING_MAP, &flow);
         }
-        for (size_t i = 0; i < keys.n; i++)
+        for (size_t i = 0; i < keys.n; i++) {
                 free(keys.v[i]);
+                json_object_put(values.v[i]);
+        }
         vec_done(&keys);
+        vec_done(&values);
         return r;
 }
 
 static int range_numbers(struct gt_run *x, const struct gt_node *n, struct json_object *list, int64_t to) {
+        bool slot = gt_type(&(struct gt_value) { .o = list }) == GT_TYPE_LIST;
         enum flow flow = GO_ON;
         int r = 0;
         for (int64_t i = 0; i < to && r == 0 && flow != BREAK_OFF; i++) {
                 AUTO(json_free) struct json_object *key = json_object_new_int64(i);
-                r = one_round(x, n, key, list ? json_object_array_get_idx(list, (size_t) i) : key, &flow);
+                r = one_round(x, n, key, list ? json_object_array_get_idx(list, (size_t) i) : key, slot, &flow);
         }
         return r;
 }
@@ -527,10 +541,16 @@ static int range(struct gt_run *x, const struct gt_node *n, const struct gt_valu
         int r = value_of(x, n->pipe, dot, &over);
         if (r < 0)
                 return r;
+        size_t mark = x->vars.n;
         json_object_get(over.o);        /* the body may give its variable another value */
+        for (unsigned i = 0; i < n->pipe->n_vars && !n->pipe->assigns; i++)
+                declare(x, n->pipe->vars[i], &over);    /* what {{else}} sees */
         r = rounds(x, n, over, &to);
+        if (r == 0 && to <= 0)
+                r = list_run(x, n->otherwise, dot, flow);
+        forget(x, mark);
         json_object_put(over.o);
-        return r == 0 && to <= 0 ? list_run(x, n->otherwise, dot, flow) : r;
+        return r;
 }
 
 /* Notes the lines that are about to be written: the source's own for text, all one for what actions print. */
@@ -565,8 +585,12 @@ static int call_template(struct gt_run *x, const struct gt_node *n, const struct
         x->operand = NULL;
         x->command = NULL;
         x->pipe = NULL;
-        if (!d)
-                return bad(x, "template \"%.100s\" not defined", n->text);
+        if (!d) {
+                auto_sbuf struct sbuf pipe = SBUF(200);
+                if (n->pipe)
+                        gt_write_pipe(n->pipe, &pipe);
+                return bad(x, "at <{{template \"%.100s\"%s%s}}>: template \"%.100s\" not defined", n->text, pipe.len ? " " : "", sbuf_str(&pipe), n->text);
+        }
         if (x->depth >= CALL_DEPTH_MAX)
                 return bad(x, "exceeded maximum template depth (%d)", CALL_DEPTH_MAX);
         int r = n->pipe ? evaluate(x, n->pipe, dot, &v) : 0;

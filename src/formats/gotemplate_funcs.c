@@ -24,6 +24,13 @@ static int order_text(const struct gt_value *a, const struct gt_value *b) {
         return c ? c : (m > n) - (m < n);
 }
 
+static int uncomparable(struct gt_call *c, const struct gt_value *v) {
+        auto_sbuf struct sbuf text = SBUF(1 << 16);
+        gt_print(v, 0, &text);
+        return gt_fail(c, "non-comparable type %.150s: %s", sbuf_str(&text), gt_type_name(v));
+}
+static bool comparable(const struct gt_value *v) { return basic(v) != B_OTHER || gt_type(v) == GT_TYPE_TIME; }
+
 /* A value that is not there equals nothing (catalog.md 6); nil equals nil. */
 static int equal(struct gt_call *c, const struct gt_value *a, const struct gt_value *b, bool *ret) {
         enum basic s = basic(a), t = basic(b);
@@ -40,26 +47,21 @@ static int equal(struct gt_call *c, const struct gt_value *a, const struct gt_va
         case B_INT:     *ret = json_object_get_int64(a->o) == json_object_get_int64(b->o); break;
         case B_FLOAT:   *ret = json_object_get_double(a->o) == json_object_get_double(b->o); break;
         default:                        /* two times, or a time and a list */
-                *ret = gt_type(a) == GT_TYPE_TIME && gt_type(b) == GT_TYPE_TIME && json_object_get_int64(a->o) == json_object_get_int64(b->o);
+                if (!comparable(b))
+                        return uncomparable(c, b);
+                *ret = json_object_get_int64(a->o) == json_object_get_int64(b->o);
                 break;
         }
         return 0;
 }
 
-static int comparable(struct gt_call *c, const struct gt_value *v) {
-        return basic(v) == B_OTHER && gt_type(v) != GT_TYPE_TIME ? gt_fail(c, "uncomparable type %s", gt_type_name(v)) : 0;
-}
-
 static int any_equal(struct gt_call *c, bool *ret) {
-        int r = comparable(c, &c->a[0]);
-        if (r == 0 && c->n < 2)
+        int r = 0;
+        if (c->n < 2)
                 return gt_fail(c, "missing argument for comparison");
         *ret = false;
-        for (size_t i = 1; i < c->n && r == 0 && !*ret; i++) {
-                r = comparable(c, &c->a[i]);
-                if (r == 0)
-                        r = equal(c, &c->a[0], &c->a[i], ret);
-        }
+        for (size_t i = 1; i < c->n && r == 0 && !*ret; i++)
+                r = equal(c, &c->a[0], &c->a[i], ret);
         return r;
 }
 static int fn_eq(struct gt_call *c) {
@@ -144,7 +146,7 @@ static int fn_index(struct gt_call *c) {
                                 n = json_object_array_length(v.o);
                         int r = place(c, &c->a[i], n, &at);
                         if (r == 0 && at == n)
-                                r = gt_fail(c, "index out of range: %zu", at);
+                                r = gt_fail(c, "reflect: %s index out of range", is_list(t) ? "slice" : "string");
                         if (r < 0)
                                 return r;
                         if (t == GT_TYPE_STRING)
@@ -153,6 +155,8 @@ static int fn_index(struct gt_call *c) {
                                 gt_give_value(c, &(struct gt_value) { .o = json_object_array_get_idx(v.o, at) });
                 } else if (is_map(t)) {
                         struct json_object *next = NULL;
+                        if (basic(&c->a[i]) == B_NONE)
+                                return gt_fail(c, "value is nil; should be of type string");
                         if (!gt_is_string(&c->a[i]))
                                 return gt_fail(c, "value has type %s; should be string", gt_type_name(&c->a[i]));
                         bool there = json_object_object_get_ex(v.o, gt_text(&c->a[i], &n), &next);
@@ -196,25 +200,25 @@ static int fn_slice(struct gt_call *c) {
 }
 
 /* ---- printing ---- */
-/* As fmt prints arguments: nil has a name. Blanks stand between two that are no strings. */
-static void print_all(struct gt_call *c, bool always, struct sbuf *b) {
+/* As fmt prints arguments: nil is what the caller calls it. Blanks stand between two that are no strings. */
+static void print_all(struct gt_call *c, bool always, const char *nil, struct sbuf *b) {
         for (size_t i = 0; i < c->n; i++) {
                 if (i && (always || (!gt_is_string(&c->a[i]) && !gt_is_string(&c->a[i - 1]))))
                         sbuf_putc(b, ' ');
                 if (gt_type(&c->a[i]) == GT_TYPE_NONE)
-                        sbuf_puts(b, "<nil>");
+                        sbuf_puts(b, nil);
                 else
                         gt_print(&c->a[i], 0, b);
         }
 }
 static int fn_print(struct gt_call *c) {
         auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_VALUE_BYTES_MAX);
-        print_all(c, false, &b);
+        print_all(c, false, "<nil>", &b);
         return gt_give_sbuf(c, &b);
 }
 static int fn_println(struct gt_call *c) {
         auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_VALUE_BYTES_MAX);
-        print_all(c, true, &b);
+        print_all(c, true, "<nil>", &b);
         sbuf_putc(&b, '\n');
         return gt_give_sbuf(c, &b);
 }
@@ -258,7 +262,7 @@ static const char *url_escape(unsigned char ch) {
 }
 static int escaped(struct gt_call *c, const char *(*escape)(unsigned char)) {
         auto_sbuf struct sbuf plain = SBUF(GOTEMPLATE_VALUE_BYTES_MAX), b = SBUF(GOTEMPLATE_VALUE_BYTES_MAX);
-        print_all(c, false, &plain);
+        print_all(c, false, "<no value>", &plain);
         for (size_t i = 0; i < plain.len; i++) {
                 const char *to = escape((unsigned char) plain.data[i]);
                 if (to)

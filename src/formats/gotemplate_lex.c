@@ -161,8 +161,12 @@ static void number(struct gt_lexer *l, struct gt_token *ret) {
                 while (l->p < l->end && (isdigit((unsigned char) *l->p) || *l->p == '_'))
                         l->p++;
         }
-        if (l->p < l->end && is_word(l, l->p)) {
+        l->p += l->p < l->end && *l->p == 'i';          /* imaginary, which is no number here */
+        bool sum = l->p < l->end && (*l->p == '+' || *l->p == '-');    /* "1-2i": neither */
+        if (sum || (l->p < l->end && is_word(l, l->p))) {
                 l->p++;
+                while (sum && l->p < l->end && isdigit((unsigned char) *l->p))
+                        l->p++;
                 fail(l, ret, "bad number syntax: \"%.*s\"", (int) MIN(l->p - from, (ptrdiff_t) 60), from);
                 return;
         }
@@ -243,9 +247,8 @@ static void inside(struct gt_lexer *l, struct gt_token *ret) {
                 one(l, ret, GT_T_LPAREN, 1);
                 l->parens++;
         } else if (c == ')') {
-                one(l, ret, GT_T_RPAREN, 1);
-                if (--l->parens < 0)
-                        fail(l, ret, "unexpected right paren");
+                one(l, ret, GT_T_RPAREN, 1);    /* one too many: the parser says so */
+                l->parens -= l->parens > 0;
         } else if (isprint((unsigned char) c)) {
                 one(l, ret, GT_T_CHAR, 1);
         } else {

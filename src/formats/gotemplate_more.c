@@ -140,7 +140,10 @@ static int put_member(struct gt_call *c, struct json_object *map, const struct g
         struct json_object *o = NULL, *old = NULL;
         if (value && gt_hold(c, value, &o) < 0)
                 return -EINVAL;
-        gt_print(key, GOTEMPLATE_JSON, &name);
+        if (gt_type(key) == GT_TYPE_NONE)
+                sbuf_puts(&name, "<nil>");
+        else
+                gt_print(key, 0, &name);
         if (json_object_object_get_ex(map, sbuf_str(&name), &old))
                 gt_keep(c, old);
         json_object_object_add(map, sbuf_str(&name), value ? o : json_object_new_string(""));
@@ -284,9 +287,10 @@ static int decode(struct gt_call *c, const char *alphabet, const char *name, uns
         }
         for (; i < n && (s[i] == '=' || s[i] == '\n' || s[i] == '\r'); i++)
                 used += s[i] == '=';
-        if (i < n || used % group || have >= bits)
-                goto bad;
-        return gt_give_sbuf(c, &b);
+        if (i == n && used % group)     /* where the piece that is not whole begins */
+                i -= MIN(i, used % group);
+        else if (i == n && have < bits)
+                return gt_give_sbuf(c, &b);
 bad:                                    /* sprig gives the error as the text */
         snprintf(message, sizeof message, "illegal %s data at input byte %zu", name, i);
         return gt_give_text(c, message, strlen(message));

@@ -6,7 +6,7 @@
 
 #include "utf8.h"
 
-enum { WIDTH_MAX = 1000000 };           /* Go's own; what is printed is capped besides */
+enum { WIDTH_MAX = 1000000, DEPTH_MAX = 60 };           /* Go's own width; what is printed is capped besides */
 
 struct verb { bool minus, zero, plus, sharp, space; int width, precision; char c; };
 
@@ -34,16 +34,18 @@ static size_t characters(const char *s, size_t len, int n) {
         return i;
 }
 
-/* "%!d(string=x)" */
-static void wrong_verb(const struct verb *v, const struct gt_value *arg, struct sbuf *b) {
-        sbuf_printf(b, "%%!%c(", v->c);
+/* "%!d(string=x)": the value keeps the width. */
+static void wrong_verb(const struct verb *v, const struct gt_value *arg, struct sbuf *out) {
+        auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_VALUE_BYTES_MAX);
+        sbuf_printf(out, "%%!%c(", v->c);
         if (gt_type(arg) == GT_TYPE_NONE) {
-                sbuf_puts(b, "<nil>");
+                sbuf_puts(out, "<nil>");
         } else {
-                sbuf_printf(b, "%s=", gt_type_name(arg));
-                gt_print(arg, 0, b);
+                sbuf_printf(out, "%s=", gt_type_name(arg));
+                gt_print(arg, 0, &b);
+                pad_out(v, sbuf_str(&b), b.len, false, out);
         }
-        sbuf_putc(b, ')');
+        sbuf_putc(out, ')');
 }
 
 static void digits(uint64_t u, unsigned base, bool capital, struct sbuf *b) {
@@ -69,6 +71,16 @@ static void put_rune(unsigned c, struct sbuf *b) {
         sbuf_putc(b, (char) (c >= 0x80 ? 0x80 | (c & 0x3f) : c));
 }
 
+static void print_rune_quoted(unsigned c, struct sbuf *b) {
+        auto_sbuf struct sbuf plain = SBUF(8), quoted = SBUF(32);
+        put_rune(c, &plain);
+        gt_quote(sbuf_str(&plain), plain.len, &quoted);
+        if (c == '\'' || c == '"')
+                sbuf_puts(b, c == '"' ? "'\"'" : "'\\''");
+        else
+                sbuf_printf(b, "'%.*s'", (int) quoted.len - 2, quoted.data + 1);
+}
+
 static void print_int(const struct verb *v, int64_t i, struct sbuf *b) {
         unsigned base = v->c == 'x' || v->c == 'X' ? 16 : v->c == 'o' || v->c == 'O' ? 8 : v->c == 'b' ? 2 : 10;
         uint64_t u = i < 0 ? -(uint64_t) i : (uint64_t) i;
@@ -81,9 +93,7 @@ static void print_int(const struct verb *v, int64_t i, struct sbuf *b) {
                 return;
         }
         if (v->c == 'q') {
-                sbuf_putc(b, '\'');
-                put_rune(i < 0 || i > 0x10ffff ? 0xfffd : (unsigned) i, b);
-                sbuf_putc(b, '\'');
+                print_rune_quoted(i < 0 || i > 0x10ffff ? 0xfffd : (unsigned) i, b);
                 return;
         }
         sbuf_puts(b, i < 0 ? "-" : v->plus ? "+" : v->space ? " " : "");
@@ -132,88 +142,82 @@ static void print_float(const struct verb *v, const struct gt_value *arg, struct
                        : c == 'G' ? (v->plus ? "%+.*G" : "%.*G") : (v->plus ? "%+.*f" : "%.*f"), precision < 0 ? 6 : precision, d);
 }
 
-static void print_value(const struct verb *v, const struct gt_value *arg, struct sbuf *b, bool *ret_number, unsigned depth);
+static void print_value(const struct verb *v, const struct gt_value *arg, struct sbuf *out, unsigned depth);
 
-/* Lists and maps: the verb for each element, as fmt does. */
-static void print_parts(const struct verb *v, const struct gt_value *arg, struct sbuf *b, unsigned depth) {
-        struct verb each = *v;
-        bool number, list = json_object_is_type(arg->o, json_type_array);
-        if (v->c == 'v' || depth > 50) {
-                gt_print(arg, 0, b);
-                return;
+static int by_key(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
+
+static void print_members(const struct verb *v, struct json_object *map, struct sbuf *out, unsigned depth) {
+        VEC(const char *) keys = { 0 };
+        json_object_object_foreach(map, name, unused) {
+                (void) unused;
+                vec_push(&keys, name);
         }
-        each.width = 0;
-        sbuf_puts(b, list ? "[" : "map[");
-        for (size_t i = 0; list && i < json_object_array_length(arg->o) && sbuf_ok(b); i++) {
-                sbuf_puts(b, i ? " " : "");
-                print_value(&each, &(struct gt_value) { .o = json_object_array_get_idx(arg->o, i) }, b, &number, depth + 1);
+        vec_sort(&keys, by_key);
+        for (size_t i = 0; i < keys.n && sbuf_ok(out); i++) {
+                AUTO(json_free) struct json_object *key = json_object_new_string(keys.v[i]);
+                sbuf_puts(out, i ? " " : "");
+                print_value(v, &(struct gt_value) { .o = key }, out, depth + 1);
+                sbuf_putc(out, ':');
+                print_value(v, &(struct gt_value) { .o = json_object_object_get(map, keys.v[i]) }, out, depth + 1);
         }
-        if (!list) {
-                bool first = true;
-                json_object_object_foreach(arg->o, key, value) {
-                        if (!sbuf_ok(b))
-                                break;
-                        sbuf_puts(b, first ? "" : " ");
-                        print_text(&each, key, strlen(key), b);
-                        sbuf_putc(b, ':');
-                        print_value(&each, &(struct gt_value) { .o = value }, b, &number, depth + 1);
-                        first = false;
-                }
-        }
-        sbuf_putc(b, ']');
+        vec_done(&keys);
 }
 
-static void print_value(const struct verb *v, const struct gt_value *arg, struct sbuf *b, bool *ret_number, unsigned depth) {
-        enum gt_type t = gt_type(arg);
-        size_t n;
-        const char *s;
-        *ret_number = false;
-        if (v->c == 'T') {
-                sbuf_puts(b, gt_type_name(arg));
+/* Lists and maps: the verb for each element, as fmt does. */
+static void print_parts(const struct verb *v, const struct gt_value *arg, struct sbuf *out, unsigned depth) {
+        bool list = json_object_is_type(arg->o, json_type_array);
+        if (depth > DEPTH_MAX) {
+                gt_print(arg, 0, out);
                 return;
         }
-        switch (t) {
-        case GT_TYPE_NONE:
-                if (v->c == 'v')
-                        sbuf_puts(b, "<nil>");
-                else
-                        wrong_verb(v, arg, b);
-                return;
-        case GT_TYPE_BOOL:
-                if (v->c != 'v' && v->c != 't')
-                        wrong_verb(v, arg, b);
-                else
-                        gt_print(arg, 0, b);
-                return;
+        sbuf_puts(out, list ? "[" : "map[");
+        for (size_t i = 0; list && i < json_object_array_length(arg->o) && sbuf_ok(out); i++) {
+                sbuf_puts(out, i ? " " : "");
+                print_value(v, &(struct gt_value) { .o = json_object_array_get_idx(arg->o, i) }, out, depth + 1);
+        }
+        if (!list)
+                print_members(v, arg->o, out, depth);
+        sbuf_putc(out, ']');
+}
+
+static void print_scalar(const struct verb *v, const struct gt_value *arg, struct sbuf *out) {
+        auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_VALUE_BYTES_MAX);
+        bool number = false;
+        size_t n;
+        const char *s = gt_text(arg, &n);
+        switch (gt_type(arg)) {
         case GT_TYPE_INT: case GT_TYPE_INT64:
-                if (!strchr("vdxXobOcqU", v->c)) {
-                        wrong_verb(v, arg, b);
-                        return;
-                }
-                *ret_number = v->c != 'c' && v->c != 'q' && v->c != 'U';
-                print_int(v, json_object_get_int64(arg->o), b);
-                return;
+                number = v->c != 'c' && v->c != 'q' && v->c != 'U';
+                print_int(v, json_object_get_int64(arg->o), &b);
+                break;
         case GT_TYPE_FLOAT:
-                if (!strchr("veEfFgG", v->c)) {
-                        wrong_verb(v, arg, b);
-                        return;
-                }
-                *ret_number = true;
-                print_float(v, arg, b);
-                return;
-        case GT_TYPE_STRING:
-                s = gt_text(arg, &n);
-                if (!strchr("vsqxX", v->c))
-                        wrong_verb(v, arg, b);
-                else
-                        print_text(v, s, n, b);
-                return;
-        case GT_TYPE_TIME:
-                gt_print(arg, 0, b);
-                return;
-        default:
-                print_parts(v, arg, b, depth);
-                return;
+                number = true;
+                print_float(v, arg, &b);
+                break;
+        case GT_TYPE_STRING:    print_text(v, s, n, &b); break;
+        case GT_TYPE_NONE:      sbuf_puts(&b, "<nil>"); break;
+        default:                gt_print(arg, 0, &b); break;
+        }
+        if (!sbuf_ok(&b))
+                out->overflow = true;
+        pad_out(v, sbuf_str(&b), b.len, number, out);
+}
+
+static void print_value(const struct verb *v, const struct gt_value *arg, struct sbuf *out, unsigned depth) {
+        static const char *const verbs[] = {
+                [GT_TYPE_NONE] = "v", [GT_TYPE_BOOL] = "vt", [GT_TYPE_INT] = "vdxXobOcqU", [GT_TYPE_INT64] = "vdxXobOcqU", [GT_TYPE_FLOAT] = "veEfFgG",
+                [GT_TYPE_STRING] = "vsqxX", [GT_TYPE_TIME] = "vs",
+        };
+        enum gt_type t = gt_type(arg);
+        if (v->c == 'T') {
+                const char *name = gt_type_name(arg);
+                pad_out(v, name, strlen(name), false, out);
+        } else if (arg->o && (json_object_is_type(arg->o, json_type_array) || json_object_is_type(arg->o, json_type_object))) {
+                print_parts(v, arg, out, depth);
+        } else if (strchr(verbs[t], v->c) || (t == GT_TYPE_NONE && depth)) {
+                print_scalar(v, arg, out);
+        } else {
+                wrong_verb(v, arg, out);
         }
 }
 
@@ -277,12 +281,7 @@ int gt_printf(struct gt_call *c, struct sbuf *out) {
                         sbuf_add(out, p, n);
                         sbuf_puts(out, "(MISSING)");
                 } else {
-                        auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_VALUE_BYTES_MAX);
-                        bool number;
-                        print_value(&v, &c->a[used++], &b, &number, 0);
-                        if (!sbuf_ok(&b))
-                                return gt_fail(c, "the text becomes longer than %d bytes", GOTEMPLATE_VALUE_BYTES_MAX);
-                        pad_out(&v, sbuf_str(&b), b.len, number, out);
+                        print_value(&v, &c->a[used++], out, 0);
                 }
                 p += n;
         }

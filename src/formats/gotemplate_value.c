@@ -110,7 +110,7 @@ static void print_float(double d, struct sbuf *out) {
         int64_t exponent = 0;
         const char *e = strchr(t, 'e') + 1;
         (void) parse_i64(e + (*e == '+'), &exponent);           /* printf's own text */
-        if (exponent < -4 || exponent >= 21)
+        if (exponent < -4 || exponent >= 6)
                 sbuf_puts(out, t);
         else
                 sbuf_printf(out, "%.*f", (int) MAX(digits - 1 - exponent, INT64_C(0)), d);

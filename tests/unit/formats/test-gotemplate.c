@@ -50,7 +50,7 @@ TEST(variables_live_as_long_as_their_block) {
         SAYS("{{range $i := until 2}}{{range $j := until 2}}{{$i}}{{$j}} {{end}}{{end}}", "00 01 10 11 ");
         SAYS("{{range $i, $e := 3}}{{$i}}{{$e}}{{end}}{{range 0}}x{{else}}none{{end}}", "001122none");
         SAYS("{{$l := until 3}}{{range $l}}{{$l = 1}}{{.}}{{end}}{{$l}}", "0121");
-        SAYS("{{$d := dict \"a\" \"1\" \"b\" \"2\"}}{{range $d}}{{.}}{{$_ := unset $d \"b\"}}{{.}}{{end}}", "11");
+        SAYS("{{$d := dict \"a\" \"1\" \"b\" \"2\"}}{{range $d}}{{.}}{{$_ := unset $d \"b\"}}{{.}}{{end}}{{$d}}", "1122map[a:1]");
         REFUSES("{{if true}}{{$b := 1}}{{end}}{{$b}}", DR_E_INVALID_FORMAT, "t.tpl:1: undefined variable \"$b\"");
 }
 
@@ -68,7 +68,7 @@ TEST(templates_in_templates) {
         SAYS("{{template \"a\"}}{{define \"a\"}}{{.}}{{end}}", "<no value>");
         SAYS("{{block \"b\" .Stack}}{{$.Name}}{{end}}", "demo");
         SAYS("{{define \"t\"}}{{if gt . 0}}{{.}}{{template \"t\" (int (sub . 1))}}{{end}}{{end}}{{template \"t\" 3}}", "321");
-        REFUSES("{{template \"x\"}}", DR_E_INVALID_FORMAT, "t.tpl:1:0: template \"x\" not defined");
+        REFUSES("{{template \"x\"}}", DR_E_INVALID_FORMAT, "t.tpl:1:11: at <{{template \"x\"}}>: template \"x\" not defined");
         REFUSES("{{define \"x\"}}{{template \"x\"}}{{end}}{{template \"x\"}}", DR_E_INVALID_FORMAT, "maximum template depth");
         REFUSES("{{define \"x\"}}a{{end}}{{define \"x\"}}b{{end}}", DR_E_INVALID_FORMAT, "multiple definition");
         REFUSES("{{define \"x\"}}{{$y}}{{end}}{{$y := 1}}", DR_E_INVALID_FORMAT, "undefined variable \"$y\"");
@@ -78,7 +78,7 @@ TEST(templates_in_templates) {
 TEST(values_print_as_go_prints_them) {
         SAYS("{{.f}} {{.map}} {{.none}} {{.list}} {{index .map \"a\"}} {{.Values.NO.THING}}", "1.5 map[a:1 b:2] <no value> [x y] 1 <no value>");
         SAYS("{{print .none 1 2 \"a\" nil}}{{println 1 \"a\"}}", "<nil> 1 2a<nil>1 a\n");
-        SAYS("{{1e21}} {{1e20}} {{0.0001}} {{0.00001}}", "1e+21 100000000000000000000 0.0001 1e-05");
+        SAYS("{{1e21}} {{1234567.0}} {{100000.0}} {{123456.5}} {{0.0001}} {{0.00001}}", "1e+21 1.234567e+06 100000 123456.5 0.0001 1e-05");
         SAYS("{{tuple 1 \"a\" (dict \"k\" 1.5)}} {{slice \"abcd\" 1 3}} {{slice (tuple 1 2 3) 1}} {{len \"\xc3\xa4\"}} {{index \"abc\" 1}}", "[1 a map[k:1.5]] bc [2 3] 2 98");
         SAYS("{{html \"<a href='x'>&\"}} {{js \"a'<b>\"}} {{urlquery \"a b&c\"}} {{json .map}}", "&lt;a href=&#39;x&#39;&gt;&amp; a\\'\\u003Cb\\u003E a+b%26c {\"b\":2,\"a\":1}");
 }
@@ -101,10 +101,10 @@ TEST(mistakes_of_form_have_gos_words_and_the_line) {
                 { "{{\"a}}", "t.tpl:1: unterminated quoted string" }, { "{{`a}}", "t.tpl:1: unterminated raw quoted string" }, { "{{'a}}", "t.tpl:1: unterminated character constant" },
                 { "{{.a", "t.tpl:1: unclosed action" }, { "{{.a\n\n", "t.tpl:3: unclosed action started at line 1" }, { "{{}}", "t.tpl:1: missing value for command" },
                 { "{{if}}{{end}}", "t.tpl:1: missing value for if" }, { "{{range}}{{end}}", "t.tpl:1: missing value for range" }, { "{{/* a", "t.tpl:1: unclosed comment" },
-                { "{{/* a */ b}}", "t.tpl:1: comment ends before closing delimiter" }, { "{{(1}}", "t.tpl:1: unclosed left paren" }, { "{{1)}}", "t.tpl:1: unexpected right paren" },
+                { "{{/* a */ b}}", "t.tpl:1: comment ends before closing delimiter" }, { "{{(1}}", "t.tpl:1: unclosed left paren" }, { "{{1)}}", "t.tpl:1: unexpected \")\" in command" },
                 { "{{:}}", "t.tpl:1: expected :=" }, { "{{$a,$b := 1}}", "t.tpl:1: too many declarations in command" },
                 { "{{range $a,1 := .x}}{{end}}", "t.tpl:1: range can only initialize variables" }, { "{{1 | 2}}", "t.tpl:1: non executable command in pipeline stage 2" },
-                { "{{\"abcdefghijkl\".b}}", "t.tpl:1: unexpected . after term \"abcdefghijkl\"" }, { "{{.a .b c,}}", "t.tpl:1: function \"c\" not defined" },
+                { "{{\"abcdefghijkl\".b}}", "t.tpl:1: unexpected . after term \"\\\"abcdefghijkl\\\"\"" }, { "{{.a .b c,}}", "t.tpl:1: function \"c\" not defined" },
                 { "{{.a ,}}", "t.tpl:1: unexpected \",\" in operand" }, { "{{break}}", "t.tpl:1: {{break}} outside {{range}}" },
                 { "{{range .x}}{{end}}{{continue}}", "t.tpl:1: {{continue}} outside {{range}}" }, { "{{if true}}{{else .x}}{{end}}", "t.tpl:1: unexpected \".x\" in else" },
                 { "{{template x}}", "t.tpl:1: unexpected \"x\" in template clause" }, { "{{.a!}}", "t.tpl:1: bad character U+0021 '!'" },
@@ -124,13 +124,13 @@ TEST(mistakes_on_the_way_have_gos_words_and_the_place) {
         static const struct { const char *text, *message; } rows[] = {
                 { "{{eq 1 \"1\"}}", "t.tpl:1:2: at <eq 1 \"1\">: error calling eq: incompatible types for comparison" },
                 { "\n {{eq 1}}", "t.tpl:2:3: at <eq 1>: error calling eq: missing argument for comparison" },
-                { "{{eq .list .list}}", "error calling eq: uncomparable type []interface {}" }, { "{{lt .none 1}}", "invalid type for comparison" },
+                { "{{eq .list .list}}", "error calling eq: non-comparable type [x y]: []interface {}" }, { "{{lt .none 1}}", "invalid type for comparison" },
                 { "{{lt 1 1.5}}", "incompatible types for comparison" }, { "{{lt}}", "t.tpl:1:2: at <lt>: wrong number of args for lt: want 2 got 0" },
                 { "{{printf}}", "wrong number of args for printf: want at least 1 got 0" },
-                { "{{.Stack.Name.First}}", "t.tpl:1:8: at <.Stack.Name.First>: can't evaluate field First in type string" },
+                { "{{.Stack.Name.First}}", "t.tpl:1:8: at <.Stack.Name.First>: can't evaluate field First in type interface {}" },
                 { "{{.none.x}}", "t.tpl:1:7: at <.none.x>: nil pointer evaluating interface {}.x" }, { "{{.id 1}}", "at <.id>: id is not a method but has arguments" },
                 { "{{1 2}}", "t.tpl:1:2: at <1>: can't give argument to non-function 1" }, { "{{nil}}", "nil is not a command" },
-                { "{{index .list 2}}", "error calling index: index out of range: 2" }, { "{{index .list \"a\"}}", "cannot index slice/array with type string" },
+                { "{{index .list 2}}", "error calling index: reflect: slice index out of range" }, { "{{index .list \"a\"}}", "cannot index slice/array with type string" },
                 { "{{index .none 1}}", "index of untyped nil" }, { "{{index 5 1}}", "can't index item of type int" }, { "{{len 5}}", "len of type int" }, { "{{len nil}}", "len of nil pointer" },
                 { "{{div 1 0}}", "at <div 1 0>: error calling div: runtime error: integer divide by zero" }, { "{{upper 5}}", "t.tpl:1:8: at <5>: expected string; found 5" },
                 { "{{upper .id}}", "t.tpl:1:8: at <.id>: wrong type for value; expected string; got int" },
@@ -149,6 +149,29 @@ TEST(mistakes_on_the_way_have_gos_words_and_the_place) {
                 if (!strstr(err.message, rows[i].message))
                         CHECK_STR(err.message, ==, rows[i].message);
         }
+}
+
+TEST(every_recorded_template_gives_what_go_gave) {
+        enum { DATA_BYTES_MAX = 4 << 20 };
+        FILE *f = fopen(DROVER_TEST_DATA "/templates/go.jsonl", "re");
+        CHECK(f);
+        auto_free char *text = dr_xmalloc(DATA_BYTES_MAX + 1);
+        text[fread(text, 1, DATA_BYTES_MAX, f)] = '\0';
+        fclose(f);
+        size_t n = 0;
+        for (char *p = text, *nl; (nl = strchr(p, '\n')); p = nl + 1, n++) {
+                auto_sbuf struct sbuf out = SBUF(65536);
+                AUTO(json_free) struct json_object *row = NULL;
+                struct dr_error err = { 0 };
+                CHECK_OK(json_parse(p, (size_t) (nl - p), DATA_BYTES_MAX, &row, &err), &err);
+                err.message[0] = '\0';
+                int r = render(json_str(row, "template", ""), 0, &out, &err);
+                if (!str_eq(sbuf_str(&out), json_str(row, "out", "")) || !str_eq(r < 0 ? err.message : "", json_str(row, "error", "")))
+                        print_message("%s\n", json_str(row, "template", ""));
+                CHECK_STR(sbuf_str(&out), ==, json_str(row, "out", ""));
+                CHECK_STR(r < 0 ? err.message : "", ==, json_str(row, "error", ""));
+        }
+        CHECK_INT(n, >, 400);
 }
 
 TEST(bytes_that_are_no_text_pass_through) {
