@@ -100,6 +100,7 @@ core_handler *core_handler_of(enum process_id p);       /* NULL: nothing to do, 
  * STEP_DONE. One per process; set before the first core_turn(). */
 typedef enum step core_outside_fn(void *arg, struct record *r, struct run *run, struct step_ctx *ctx);
 void core_outside(struct core *c, enum process_id p, core_outside_fn *fn, void *arg);
+bool core_is_handled(const struct core *c, enum process_id p);          /* by either */
 
 /* Schedules process p on r. A running process is taken over when p's table allows its state (remove over create, stop over start).
  * Returns 0, also when the state is the done state already or p is under way; -EEXIST (DR_E_CONFLICT): the state is no start state.

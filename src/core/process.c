@@ -204,7 +204,7 @@ void core_outside(struct core *c, enum process_id p, core_outside_fn *fn, void *
         c->outside[p] = (struct outside_handler) { fn, arg };
 }
 
-static bool is_handled(const struct core *c, const struct process_def *def) { return c->outside[def->id].fn || core_handler_of(def->id); }
+bool core_is_handled(const struct core *c, enum process_id p) { return c->outside[p].fn || core_handler_of(p); }
 
 static enum step handle(struct core *c, struct record *r, const struct process_def *def, struct step_ctx *ctx) {
         const struct outside_handler *first = &c->outside[def->id];
@@ -224,7 +224,7 @@ static void step_run(struct core *c, struct record *r) {
                 struct step_ctx ctx = { 0 };
                 enum step step = def->delegate != P_NONE ? STEP_DELEGATE : STEP_DONE;
                 c->stats.runs++;
-                if (is_handled(c, def)) {
+                if (core_is_handled(c, def->id)) {
                         struct undo *u = core_touch(c, r);      /* the handler may change the run in place */
                         AUTO(run_free) struct run *before = run_copy(r->run);
                         step = handle(c, r, def, &ctx);

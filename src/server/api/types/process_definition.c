@@ -44,7 +44,7 @@ static void definition(struct api_req *req, struct jw *w, const struct process_d
         jw_kstring(w, "resourceType", type_name(p->base));
         jw_kbool(w, "extensionBased", false);
         extension_point(w, "preProcessListeners", arena_printf(&req->arena, "process.%s.pre.listeners", p->name), false);
-        extension_point(w, "processHandlers", arena_printf(&req->arena, "process.%s.handlers", p->name), core_handler_of((enum process_id) p->id) != NULL);
+        extension_point(w, "processHandlers", arena_printf(&req->arena, "process.%s.handlers", p->name), core_is_handled(api_core(req), (enum process_id) p->id));
         extension_point(w, "postProcessListeners", arena_printf(&req->arena, "process.%s.post.listeners", p->name), false);
         jw_key(w, "stateTransitions");
         jw_begin_array(w);
