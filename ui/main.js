@@ -122,7 +122,7 @@ async function signedIn() {
   await reloadProjects();
   app.own = new Live('/v2-beta', redraw, { types: {}, onEvent: r => { if (r.type === 'project') reloadProjects(); app.view?.onEvent?.(r); }, onLogout: signedOut });
   const to = new URLSearchParams(location.search).get('redirectTo');
-  if (location.pathname === '/login' && to && /^\/(?![/\\])/.test(to)) { location.assign(to); return; }       // sent here from a page of a container
+  if (location.pathname === '/login' && to && new URL(to, location.origin).origin === location.origin) { location.assign(new URL(to, location.origin)); return; }       // sent here from a page of a container
   app.view = null;
   route();
 }

@@ -14,6 +14,8 @@ export const wide = c => c >= 0x1100 && (c <= 0x115f || (c >= 0x2e80 && c <= 0x3
 
 export const PLAIN = Object.freeze({ fg: null, bg: null, bold: false, dim: false, italic: false, underline: false, inverse: false, hidden: false, strike: false });
 
+const BLANK = Object.freeze({ c: ' ', s: PLAIN });     // cells are never changed, only replaced: one blank serves all
+
 export class Terminal {
   constructor(cols, rows, { reply = () => {} } = {}) {
     Object.assign(this, { reply, decoder: new TextDecoder(), styles: new Map(), title: '' });
@@ -66,7 +68,7 @@ export class Terminal {
     if (cols === this.cols && rows === this.rows) return;
     const fit = screen => {
       for (const r of screen) {
-        while (r.length < cols) r.push({ c: ' ', s: PLAIN });
+        while (r.length < cols) r.push(BLANK);
         r.length = cols;
         if (wideHalf(r, cols)) r[cols - 1] = { c: ' ', s: PLAIN };
       }
@@ -96,7 +98,11 @@ export class Terminal {
   // ---- bytes ----
   write(bytes) {
     const text = typeof bytes === 'string' ? bytes : this.decoder.decode(bytes, { stream: true });
-    for (const ch of text) this.take(ch, ch.codePointAt(0));
+    for (let i = 0; i < text.length;) {
+      const c = text.codePointAt(i), ch = String.fromCodePoint(c);
+      i += ch.length;
+      this.take(ch, c);
+    }
   }
 
   take(ch, c) {
@@ -253,8 +259,9 @@ export class Terminal {
   }
 
   // ---- cells ----
-  blank(cols = this.cols) { return Array.from({ length: cols }, () => ({ c: ' ', s: PLAIN })); }
-  erased() { return { c: ' ', s: this.style.bg === null ? PLAIN : this.shared({ ...PLAIN, bg: this.style.bg }) }; }
+  blank(cols = this.cols) { return new Array(cols).fill(BLANK); }
+  erased() { return this.style.bg === null ? BLANK : { c: ' ', s: this.shared({ ...PLAIN, bg: this.style.bg }) }; }
+  erasedRow() { return new Array(this.cols).fill(this.erased()); }
   setRegion(a, b) { this.regionTop = a; this.regionBottom = b; }
   clampOrigin(y) { return this.origin ? Math.max(this.regionTop, Math.min(y, this.regionBottom)) : y; }
   moveTo(x, y) {
@@ -280,7 +287,7 @@ export class Terminal {
   scroll(n, top = this.regionTop) {
     const height = this.regionBottom - top + 1, up = n > 0;
     for (let i = 0; i < Math.min(Math.abs(n), height); i++) {
-      const fresh = Array.from({ length: this.cols }, () => this.erased());
+      const fresh = this.erasedRow();
       if (up) {
         const [gone] = this.screen.splice(top, 1);
         if (top === 0 && this.regionTop === 0 && !this.other && this.regionBottom === this.rows - 1) this.keep(gone);
@@ -295,7 +302,7 @@ export class Terminal {
   eraseLine(how) { this.edit(row => { for (let i = how === 0 ? this.x : 0; i < (how === 1 ? this.x + 1 : this.cols); i++) row[i] = this.erased(); }); }
   eraseScreen(how) {
     if (how === 3) { this.history = []; this.touchAll(); return; }
-    const clear = y => { this.screen[y] = Array.from({ length: this.cols }, () => this.erased()); this.touch(y); };
+    const clear = y => { this.screen[y] = this.erasedRow(); this.touch(y); };
     if (how === 0) { this.eraseLine(0); for (let y = this.y + 1; y < this.rows; y++) clear(y); }
     else if (how === 1) { this.eraseLine(1); for (let y = 0; y < this.y; y++) clear(y); }
     else if (how === 2) for (let y = 0; y < this.rows; y++) clear(y);
@@ -303,8 +310,8 @@ export class Terminal {
 
   put(ch, c) {
     if (combining(c)) {
-      const at = this.pending ? this.x : this.x - 1, row = this.screen[this.y], cell = row[at]?.c === '' ? row[at - 1] : row[at];
-      if (cell && cell.c.length < COMBINING_MAX) { cell.c += ch; this.touch(this.y); }
+      const last = this.pending ? this.x : this.x - 1, row = this.screen[this.y], at = row[last]?.c === '' ? last - 1 : last;
+      if (row[at] && row[at].c.length < COMBINING_MAX) { row[at] = { c: row[at].c + ch, s: row[at].s }; this.touch(this.y); }
       return;
     }
     if (this.charset[this.shift] === '0' && GRAPHICS[ch]) ch = GRAPHICS[ch];

@@ -90,7 +90,7 @@ export class TermView {
   paint() {
     const t = this.terminal, { rows, dropped } = t.changes(), atEnd = this.toEnd || this.screen.scrollHeight - this.screen.scrollTop - this.screen.clientHeight < this.lineHeight * 2;
     this.toEnd = false;
-    if (this.all || this.lines.length > t.length || dropped > t.rows * 4) {
+    if (this.all || this.lines.length > t.length || dropped >= this.lines.length) {
       this.all = false;
       this.screen.textContent = '';
       this.lines = [];

@@ -1,5 +1,6 @@
 // Every view, against a server with simulated hosts and access control off.
 import assert from 'node:assert/strict';
+import { faults } from './a11y.mjs';
 import { run, test } from './check.mjs';
 import { browser, failing, open, Server, shot, until, well } from './harness.mjs';
 
@@ -186,6 +187,29 @@ test('shell: typing, paste, colours, the size, the end', async () => {
   await page.done();
 });
 
+test('the picture of a terminal is what it holds, whatever was written', async () => {
+  const page = await open(b, `${home}/stacks`);
+  const wrong = await page.evaluate(async () => {
+    const { TermView } = await import('/ui/termview.js'), el = document.body.appendChild(document.createElement('div')), frame = () => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)));
+    const v = new TermView(el, { label: 'tried', send() {}, resized() {} }), t = v.terminal;
+    let seed = 4711;
+    const next = n => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % n;
+    const parts = [() => 'text '.repeat(next(30)), () => '\r\n'.repeat(1 + next(60)), () => `\x1b[${next(30)};${next(90)}H`, () => `\x1b[3${next(8)}mcolour\x1b[0m`, () => `\x1b[${next(3)}J`, () => `\x1b[${next(9)}L`, () => `\x1b[${next(9)}M`, () => '\x1bM\x1bM', () => '\x1b[3J', () => '\x1b[?1049h', () => '\x1b[?1049l', () => '\x1b[2;9r', () => '\x1b[r', () => 'long line '.repeat(2000), () => '\x1bc'];
+    for (let i = 0; i < 200; i++) {
+      for (let k = next(6); k >= 0; k--) v.write(parts[next(i % 50 ? parts.length - 1 : parts.length)]());
+      if (next(20) === 0) { v.box.style.height = `${200 + next(400)}px`; v.box.style.width = `${300 + next(600)}px`; }
+      await frame();
+      const bad = v.lines.length !== t.length ? `${v.lines.length} lines of ${t.length}` : v.lines.findIndex((l, n) => l.textContent.trimEnd() !== t.text(n)), shown = v.screen.childElementCount;
+      if (typeof bad === 'string' || bad >= 0 || shown !== t.length) return `after ${i} steps: ${bad} ${typeof bad === 'number' ? JSON.stringify([v.lines[bad]?.textContent, t.text(bad)]) : ''} ${shown}`;
+    }
+    v.close();
+    el.remove();
+    return '';
+  });
+  assert.equal(wrong, '');
+  await page.done();
+});
+
 test('hosts: the join command, labels, a new host appears, deactivation', async () => {
   const page = await open(b, `${home}/hosts`, { context: { permissions: ['clipboard-read', 'clipboard-write'] } });
   await page.locator('.host').nth(2).waitFor();
@@ -327,6 +351,23 @@ test('import of compose files, from files and typed; export', async () => {
   await page.done();
 });
 
+test('a stack that cannot be made: why, and its files to be mended', async () => {
+  const page = await open(b, `${home}/import`), form = page.locator('form.form'), files = form.locator('textarea[name=dockerCompose]');
+  await form.getByLabel('Name of the stack').fill('mended');
+  await files.fill("version: '2'\nservices:\n  a:\n    image: [\n");
+  await form.getByRole('button', { name: 'Create' }).click();
+  await page.locator('.why', { hasText: 'line' }).waitFor();
+  await well(page, 'stack in error');
+  await page.getByRole('link', { name: 'Edit and try again' }).click();
+  await page.locator('main .reason', { hasText: 'line' }).waitFor();
+  assert.match(await files.inputValue(), /image: \[/);
+  await files.fill("version: '2'\nservices:\n  a:\n    image: sim:mended\n");
+  await form.getByRole('button', { name: 'Create' }).click();
+  await page.getByText('1/1').waitFor();
+  assert.equal((await server.get('stacks?name=mended')).data.filter(s => s.state === 'active').length, 1);
+  await page.done();
+});
+
 test('environments: make, edit, switch, deactivate, delete', async () => {
   const page = await open(b, `${server.url}/#/environments`, { allow: ['403'] });
   await page.locator('.card', { hasText: 'Default' }).waitFor();
@@ -400,6 +441,25 @@ test('the server goes and comes back: the page says so, and shows what is then',
   await server.post('stacks', { name: 'made-meanwhile' });
   await page.locator('section[aria-label="Stack made-meanwhile"]').waitFor();
   await page.locator('.lost').waitFor({ state: 'detached' });
+  await page.done();
+});
+
+test('the checks see what is wrong', async () => {
+  const page = await open(b, `${home}/hosts`);
+  await page.locator('.host').first().waitFor();
+  await page.evaluate(() => {
+    const add = (tag, more, text = '') => document.querySelector('main').append(Object.assign(document.createElement(tag), more, { textContent: text }));
+    add('input', { name: 'nameless' });
+    add('button', {});
+    add('p', { id: 'title' }, 'doubled');
+    add('p', {}, 'pale');
+    document.querySelector('main').lastChild.style.color = getComputedStyle(document.documentElement).getPropertyValue('--line');
+    add('h4', {}, 'too deep');
+    add('div', {}, '-');
+    document.querySelector('main').lastChild.style.width = '3000px';
+  });
+  const told = (await faults(page)).join('\n');
+  for (const word of ['no label', 'no name', 'id "title" is there 2 times', 'contrast', 'leaps', 'wider than the window']) assert.ok(told.includes(word), `${word} in: ${told}`);
   await page.done();
 });
 

@@ -1,8 +1,8 @@
 // import.js: a stack of compose files that somebody brings along.
-import { post } from '../api.js';
+import { del, get, post } from '../api.js';
 import { h } from '../dom.js';
 import { Form } from '../form.js';
-import { heading, linkButton } from '../parts.js';
+import { heading, linkButton, problem } from '../parts.js';
 import { View } from './view.js';
 
 function answers(text) {
@@ -26,6 +26,19 @@ export default class Import extends View {
       { name: 'environment', label: 'Variables', type: 'textarea', rows: 3, code: true, help: 'NAME=VALUE, one a line, for ${NAME} in the files; may stay empty', aliases: ['answers'], check: v => { try { answers(v); return ''; } catch (e) { return e.message; } } },
       { name: 'startOnCreate', label: 'Start its services when it is made', type: 'checkbox' },
     ], { startOnCreate: true }, this.redraw);
+    if (this.query.get('from')) this.load('old', () => this.again());
+  }
+  // A stack that could not be made: its files come back, to be mended.
+  async again() {
+    const s = await get(`${this.base}/stacks/${encodeURIComponent(this.query.get('from'))}`);
+    Object.assign(this.form.values, { name: s.name, description: s.description || '', dockerCompose: s.dockerCompose || '', rancherCompose: s.rancherCompose || '', environment: Object.entries(s.environment || {}).map(([k, v]) => `${k}=${v}`).join('\n') });
+    return s;
+  }
+  async dropOld() {
+    const old = this.old?.value;
+    if (!old || !this.live.get('stack', old.id)) return;
+    await this.live.from(() => del(old.links.self));
+    for (let i = 0; i < 300 && this.live.get('stack', old.id); i++) await new Promise(r => setTimeout(r, 100));    // until an event says that it is gone
   }
   take(to, text, from) {
     this.form.set(to, text, true);
@@ -34,12 +47,13 @@ export default class Import extends View {
     if (!this.form.values.name && name && !/compose/.test(name)) { this.form.set('name', name); document.getElementById(this.form.inputId({ name: 'name' })).value = name; }
   }
   async submit(v) {
+    await this.dropOld();
     const s = await this.live.from(() => post(`${this.base}/stacks`, { name: v.name.trim(), description: v.description || null, dockerCompose: v.dockerCompose, rancherCompose: v.rancherCompose, environment: answers(v.environment), startOnCreate: v.startOnCreate }));
     this.go(`${this.home}/stacks/${s.id}`);
   }
   draw() {
-    return [h('p', { class: 'way' }, h('a', { href: `${this.home}/stacks` }, 'Stacks')), heading('Import compose files'),
-      h('form', { class: 'card form', novalidate: true, key: 'form', onsubmit: e => { e.preventDefault(); this.form.submit(v => this.submit(v)); } }, this.form.nodes(),
+    return [h('p', { class: 'way' }, h('a', { href: `${this.home}/stacks` }, 'Stacks')), heading('Import compose files'), problem(this.old?.error), this.old?.busy && h('p', { class: 'loading' }, 'Loading…'), this.old?.value && h('p', {}, `In place of the stack ${this.old.value.name}, which could not be made: `, h('span', { class: 'bad-text reason' }, this.old.value.transitioningMessage)),
+      h('form', { class: 'card form', novalidate: true, key: this.old?.value ? 'again' : 'form', onsubmit: e => { e.preventDefault(); this.form.submit(v => this.submit(v)); } }, this.form.nodes(),
         h('div', { class: 'dialog-tools' }, linkButton('Cancel', `${this.home}/stacks`), h('button', { type: 'submit', class: 'button primary', disabled: this.form.busy }, this.form.busy ? 'Working…' : 'Create')))];
   }
 }

@@ -17,7 +17,7 @@ export default class Stack extends View {
     const alone = containers.filter(c => !c.serviceId && !(c.serviceIds || []).length);
     return [
       h('p', { class: 'way' }, h('a', { href: `${this.home}/stacks` }, 'Stacks')),
-      heading(s.name, states(s), upgradeBadge(this, s), upgradeButtons(this, s), offers?.newer.length && s.actions.upgrade ? linkButton('Upgrade', `${this.home}/stacks/${s.id}/upgrade`, { sign: 'up' }) : null, menu(`Actions of ${s.name}`, stackActions(this, s, `${this.home}/stacks`))),
+      heading(s.name, states(s), upgradeBadge(this, s), upgradeButtons(this, s), s.state === 'error' && s.dockerCompose && linkButton('Edit and try again', `${this.home}/import?from=${s.id}`, { kind: 'primary', sign: 'edit' }), offers?.newer.length && s.actions.upgrade ? linkButton('Upgrade', `${this.home}/stacks/${s.id}/upgrade`, { sign: 'up' }) : null, menu(`Actions of ${s.name}`, stackActions(this, s, `${this.home}/stacks`))),
       wrong || reason(s), s.description && h('p', {}, s.description),
       h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Services')), services.length ? h('ul', { class: 'rows' }, services.map(x => serviceRow(this, x))) : empty('This stack has no services.')),
       alone.length > 0 && h('section', {}, h('h2', {}, 'Containers without a service'), containerTable(this, alone)),
