@@ -58,7 +58,17 @@ int service_rollback_begin(struct core *c, struct record *s, struct dr_error *er
         return r;
 }
 
+/* A line each for few, one for many: a row for every container of a thousand would tell nothing more. */
+static void log_all(struct core *c, struct record *s, const struct records *l, const char *event, const char *what) {
+        enum { EACH_MAX = 5 };
+        if (l->n > EACH_MAX)
+                service_log(c, s, NULL, LOG_OF_SERVICE, event, "%s: %zu instances, %s to %s", what, l->n, record_name(l->v[0]), record_name(l->v[l->n - 1]));
+        for (size_t k = 0; k < l->n && l->n <= EACH_MAX; k++)
+                service_log(c, s, l->v[k], LOG_OF_SERVICE, event, "%s: %s", what, record_name(l->v[k]));
+}
+
 static void apply(struct core *c, struct record *s, const struct upgrade_step *v, size_t n) {
+        struct records stopped = { 0 }, removed = { 0 };
         for (size_t k = 0; k < n; k++) {
                 struct record *i = v[k].instance;
                 switch (v[k].action) {
@@ -69,16 +79,19 @@ static void apply(struct core *c, struct record *s, const struct upgrade_step *v
                         core_clear(c, i, F_upgradeSetAside);
                         break;
                 case UPGRADE_STOP:
-                        service_log(c, s, i, LOG_OF_SERVICE, "service.instance.stop", "Stopping instance of the version before: %s", record_name(i));
-                        if (core_process_allowed(i, P_instance_stop))
-                                (void) core_process_start(c, i, P_instance_stop, NULL, NULL);
+                        if (core_process_allowed(i, P_instance_stop) && core_process_start(c, i, P_instance_stop, NULL, NULL) == 0)
+                                vec_push(&stopped, i);
                         break;
                 case UPGRADE_REMOVE:
-                        service_log(c, s, i, LOG_OF_SERVICE, "delete", "Removing instance of the version before: %s", record_name(i));
                         instance_destroy(c, i);
+                        vec_push(&removed, i);
                         break;
                 }
         }
+        log_all(c, s, &stopped, "service.instance.stop", "Stopping instance of the version before");
+        log_all(c, s, &removed, "delete", "Removing instance of the version before");
+        vec_done(&stopped);
+        vec_done(&removed);
 }
 
 /* How far it is and what it waits for; between the tries of what fails it shows as an error (2.8). */
@@ -137,15 +150,18 @@ static enum step advance(struct core *c, struct record *s, struct run *run, cons
 /* Those that are set aside go: there is no way back then. */
 static enum step clean(struct core *c, struct record *s, struct run *run) {
         const struct records *l = world_by_int(c->world, T_instance, F_serviceId, s->id);
+        struct records going = { 0 };
         size_t n = 0;
         for (size_t k = 0; k < l->n; k++) {
                 if (!upgrade_is_aside(l->v[k]))
                         continue;
                 if (!state_is_gone((enum state_id) l->v[k]->state) && !record_bool(l->v[k], F_removeAfterStop))
-                        service_log(c, s, l->v[k], LOG_OF_SERVICE, "delete", "Removing instance that was set aside: %s", record_name(l->v[k]));
+                        vec_push(&going, l->v[k]);
                 instance_destroy(c, l->v[k]);
                 n++;
         }
+        log_all(c, s, &going, "delete", "Removing instance that was set aside");
+        vec_done(&going);
         enum step converged = service_reconcile(c, s, run);
         if (n) {
                 char text[64];
