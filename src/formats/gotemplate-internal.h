@@ -94,6 +94,10 @@ bool gt_is_string(const struct gt_value *v);
 const char *gt_text(const struct gt_value *v, size_t *ret_n);   /* of a string; "" for others */
 void gt_print(const struct gt_value *v, unsigned flags, struct sbuf *out);              /* as {{x}} does */
 void gt_quote(const char *s, size_t n, struct sbuf *out);       /* %q of Go */
+unsigned gt_rune(const char *s, size_t n, size_t *ret_len);     /* the first character of n > 0 bytes; U+FFFD, 1 byte, where it is none */
+void gt_put_rune(struct sbuf *b, unsigned c);
+struct gt_keys { const char **v; size_t n, cap; };              /* borrowed from the map; vec_done() */
+void gt_sorted_keys(struct json_object *map, struct gt_keys *ret);
 void gt_time_format(int64_t ns, const char *layout, struct sbuf *out);                  /* UTC */
 
 /* ---- one run (gotemplate_exec.c) ---- */

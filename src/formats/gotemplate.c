@@ -162,15 +162,12 @@ static void char_literal(struct parser *x, struct gt_token t, struct gt_operand 
         o->kind = GT_NUMBER;
         o->text = copy(x, t.s, t.n);
         o->is_int = o->is_float = true;
-        size_t n = gt_unquote(t, &b) && b.len ? utf8_sequence((const unsigned char *) sbuf_str(&b), b.len) : 0;
-        unsigned c = b.len ? (unsigned char) b.data[0] : 0;
-        if (b.len != 1 && (!n || n != b.len))
+        size_t n = 0;
+        unsigned c = gt_unquote(t, &b) && b.len ? gt_rune(sbuf_str(&b), b.len, &n) : 0;
+        if (!n || n != b.len)
                 bad(x, "malformed character constant: %.60s", o->text);
-        if (n > 1) {
-                c &= 0x7fU >> n;
-                for (size_t i = 1; i < n; i++)
-                        c = c << 6 | ((unsigned char) b.data[i] & 0x3f);
-        }
+        if (b.len == 1)                 /* '\xff' is no character, but a number */
+                c = (unsigned char) b.data[0];
         o->value = literal(x, json_object_new_int64(c));
 }
 

@@ -467,31 +467,23 @@ static int one_round(struct gt_run *x, const struct gt_node *n, struct json_obje
         return r;
 }
 
-static int by_key(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
-
 static int range_map(struct gt_run *x, const struct gt_node *n, struct json_object *over) {
         struct gt_value map = { .o = over };
-        VEC(char *) keys = { 0 };       /* keys and values as they are now: the body may change the map */
-        VEC(struct json_object *) values = { 0 };
+        struct gt_keys names = { 0 };
+        VEC(struct json_object *) parts = { 0 };        /* key, value ... as they are now: the body may change the map */
         enum flow flow = GO_ON;
         int r = 0;
-        json_object_object_foreach(over, name, unused) {
-                (void) unused;
-                vec_push(&keys, dr_xstrdup(name));
+        gt_sorted_keys(over, &names);
+        for (size_t i = 0; i < names.n; i++) {
+                vec_push(&parts, json_object_new_string(names.v[i]));
+                vec_push(&parts, json_object_get(json_object_object_get(over, names.v[i])));
         }
-        vec_sort(&keys, by_key);
-        for (size_t i = 0; i < keys.n; i++)
-                vec_push(&values, json_object_get(json_object_object_get(over, keys.v[i])));
-        for (size_t i = 0; i < keys.n && r == 0 && flow != BREAK_OFF; i++) {
-                AUTO(json_free) struct json_object *key = json_object_new_string(keys.v[i]);
-                r = one_round(x, n, key, values.v[i], gt_type(&map) != GT_TYPE_STRING_MAP, &flow);
-        }
-        for (size_t i = 0; i < keys.n; i++) {
-                free(keys.v[i]);
-                json_object_put(values.v[i]);
-        }
-        vec_done(&keys);
-        vec_done(&values);
+        vec_done(&names);
+        for (size_t i = 0; i < parts.n && r == 0 && flow != BREAK_OFF; i += 2)
+                r = one_round(x, n, parts.v[i], parts.v[i + 1], gt_type(&map) != GT_TYPE_STRING_MAP, &flow);
+        for (size_t i = 0; i < parts.n; i++)
+                json_object_put(parts.v[i]);
+        vec_done(&parts);
         return r;
 }
 

@@ -4,8 +4,6 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#include "utf8.h"
-
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 /* Letters, digits, _; beyond ASCII all but general punctuation (the typographic quotes that word processors make). */
 static bool is_word(const struct gt_lexer *l, const char *p) {
@@ -31,18 +29,8 @@ static void bad_character(struct gt_lexer *l, struct gt_token *ret, const char *
                 fail(l, ret, "%s at the end of the text", what);
                 return;
         }
-        unsigned c = (unsigned char) *at;
-        size_t n = 1;
-        if (c >= 0xc0) {
-                n = utf8_sequence((const unsigned char *) at, (size_t) (l->end - at));
-                if (!n) {
-                        fail(l, ret, "%s U+FFFD", what);
-                        return;
-                }
-                c &= 0x7fU >> n;
-                for (size_t i = 1; i < n; i++)
-                        c = c << 6 | ((unsigned char) at[i] & 0x3f);
-        }
+        size_t n;
+        unsigned c = gt_rune(at, (size_t) (l->end - at), &n);
         if (c < 0x20 || (c >= 0x7f && n == 1))
                 fail(l, ret, "%s U+%04X", what, c);
         else

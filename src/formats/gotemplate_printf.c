@@ -59,21 +59,9 @@ static void digits(uint64_t u, unsigned base, bool capital, struct sbuf *b) {
         sbuf_add(b, t + n, sizeof t - n);
 }
 
-static void put_rune(unsigned c, struct sbuf *b) {
-        if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-                c = 0xfffd;
-        if (c >= 0x10000)
-                sbuf_putc(b, (char) (0xf0 | c >> 18));
-        if (c >= 0x800)
-                sbuf_putc(b, (char) (c >= 0x10000 ? 0x80 | (c >> 12 & 0x3f) : 0xe0 | c >> 12));
-        if (c >= 0x80)
-                sbuf_putc(b, (char) (c >= 0x800 ? 0x80 | (c >> 6 & 0x3f) : 0xc0 | c >> 6));
-        sbuf_putc(b, (char) (c >= 0x80 ? 0x80 | (c & 0x3f) : c));
-}
-
 static void print_rune_quoted(unsigned c, struct sbuf *b) {
         auto_sbuf struct sbuf plain = SBUF(8), quoted = SBUF(32);
-        put_rune(c, &plain);
+        gt_put_rune(&plain, c);
         gt_quote(sbuf_str(&plain), plain.len, &quoted);
         if (c == '\'' || c == '"')
                 sbuf_puts(b, c == '"' ? "'\"'" : "'\\''");
@@ -85,7 +73,7 @@ static void print_int(const struct verb *v, int64_t i, struct sbuf *b) {
         unsigned base = v->c == 'x' || v->c == 'X' ? 16 : v->c == 'o' || v->c == 'O' ? 8 : v->c == 'b' ? 2 : 10;
         uint64_t u = i < 0 ? -(uint64_t) i : (uint64_t) i;
         if (v->c == 'c') {
-                put_rune(i < 0 || i > 0x10ffff ? 0xfffd : (unsigned) i, b);
+                gt_put_rune(b, i < 0 || i > 0x10ffff ? 0xfffd : (unsigned) i);
                 return;
         }
         if (v->c == 'U') {
@@ -144,15 +132,9 @@ static void print_float(const struct verb *v, const struct gt_value *arg, struct
 
 static void print_value(const struct verb *v, const struct gt_value *arg, struct sbuf *out, unsigned depth);
 
-static int by_key(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
-
 static void print_members(const struct verb *v, struct json_object *map, struct sbuf *out, unsigned depth) {
-        VEC(const char *) keys = { 0 };
-        json_object_object_foreach(map, name, unused) {
-                (void) unused;
-                vec_push(&keys, name);
-        }
-        vec_sort(&keys, by_key);
+        struct gt_keys keys = { 0 };
+        gt_sorted_keys(map, &keys);
         for (size_t i = 0; i < keys.n && sbuf_ok(out); i++) {
                 AUTO(json_free) struct json_object *key = json_object_new_string(keys.v[i]);
                 sbuf_puts(out, i ? " " : "");

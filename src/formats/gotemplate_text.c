@@ -5,24 +5,12 @@
 #include <stdio.h>
 
 #include "base/rng.h"
-#include "utf8.h"
 
 static const char *text(struct gt_call *c, size_t i, size_t *ret_n) { return gt_text(&c->a[i], ret_n); }
 static int64_t whole(struct gt_call *c, size_t i) { return json_object_get_int64(c->a[i].o); }
 #define TEXT_BUFFER(b) auto_sbuf struct sbuf b = SBUF(GOTEMPLATE_VALUE_BYTES_MAX)
 
 /* ---- letters: ASCII, Latin, Greek, Cyrillic ---- */
-static unsigned rune_at(const char *s, size_t n, size_t *ret_len) {
-        size_t len = utf8_sequence((const unsigned char *) s, n);
-        unsigned c = (unsigned char) *s;
-        *ret_len = len ? len : 1;
-        if (len < 2)
-                return len ? c : 0xfffd;
-        c &= 0x7fU >> len;
-        for (size_t i = 1; i < len; i++)
-                c = c << 6 | ((unsigned char) s[i] & 0x3f);
-        return c;
-}
 static unsigned upper_rune(unsigned c) {
         if (c < 0x80)
                 return (unsigned) toupper((int) c);
@@ -49,13 +37,6 @@ static unsigned lower_rune(unsigned c) {
         bool odd = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e);
         return (even && c % 2 == 0) || (odd && c % 2 == 1) ? c + 1 : c;
 }
-static void put(struct sbuf *b, unsigned c) {
-        if (c >= 0x800)
-                sbuf_putc(b, (char) (0xe0 | c >> 12));
-        if (c >= 0x80)
-                sbuf_putc(b, (char) (c >= 0x800 ? 0x80 | (c >> 6 & 0x3f) : 0xc0 | c >> 6));
-        sbuf_putc(b, (char) (c >= 0x80 ? 0x80 | (c & 0x3f) : c));
-}
 static bool is_space(unsigned c) { return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xa0 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x3000; }
 
 /* Each letter as change makes it; start: it is the first, or behind a blank (or, words, behind anything that is no part of a word). */
@@ -65,11 +46,11 @@ static int mapped(struct gt_call *c, unsigned (*change)(unsigned rune, bool star
         TEXT_BUFFER(b);
         bool start = true;
         for (size_t i = 0; i < n; i += len) {
-                unsigned r = rune_at(s + i, n - i, &len), to = change(r, start);
+                unsigned r = gt_rune(s + i, n - i, &len), to = change(r, start);
                 if (to == r)
                         sbuf_add(&b, s + i, len);
                 else
-                        put(&b, to);
+                        gt_put_rune(&b, to);
                 start = words && r < 0x80 ? !isalnum((int) r) && r != '_' : is_space(r);
         }
         return gt_give_sbuf(c, &b);
@@ -90,7 +71,7 @@ static int fn_nospace(struct gt_call *c) {
         const char *s = text(c, 0, &n);
         TEXT_BUFFER(b);
         for (size_t i = 0; i < n; i += len)
-                if (!is_space(rune_at(s + i, n - i, &len)))
+                if (!is_space(gt_rune(s + i, n - i, &len)))
                         sbuf_add(&b, s + i, len);
         return gt_give_sbuf(c, &b);
 }
@@ -100,7 +81,7 @@ static int fn_initials(struct gt_call *c) {
         TEXT_BUFFER(b);
         bool start = true;
         for (size_t i = 0; i < n; i += len) {
-                bool blank = is_space(rune_at(s + i, n - i, &len));
+                bool blank = is_space(gt_rune(s + i, n - i, &len));
                 if (start && !blank)
                         sbuf_add(&b, s + i, len);
                 start = blank;
@@ -112,12 +93,12 @@ static int fn_initials(struct gt_call *c) {
 static int fn_trim(struct gt_call *c) {
         size_t n, len;
         const char *s = text(c, 0, &n);
-        while (n && is_space(rune_at(s, n, &len)))
+        while (n && is_space(gt_rune(s, n, &len)))
                 s += len, n -= len;
         for (size_t back = 1; n; back = 1) {
                 while (back < n && back < 4 && ((unsigned char) s[n - back] & 0xc0) == 0x80)
                         back++;
-                if (!is_space(rune_at(s + n - back, back, &len)) || len != back)
+                if (!is_space(gt_rune(s + n - back, back, &len)) || len != back)
                         break;
                 n -= back;
         }
@@ -125,7 +106,7 @@ static int fn_trim(struct gt_call *c) {
 }
 static bool in_set(const char *set, size_t n, const char *s, size_t len) {
         for (size_t i = 0, k; i < n; i += k) {
-                rune_at(set + i, n - i, &k);
+                gt_rune(set + i, n - i, &k);
                 if (k == len && memcmp(set + i, s, len) == 0)
                         return true;
         }
@@ -135,7 +116,7 @@ static int fn_trim_all(struct gt_call *c) {
         size_t n, sn, len;
         const char *set = text(c, 0, &sn), *s = text(c, 1, &n);
         int r = gt_spend(c, n * (sn + 1));
-        for (; n && (rune_at(s, n, &len), in_set(set, sn, s, len)); n -= len)
+        for (; n && (gt_rune(s, n, &len), in_set(set, sn, s, len)); n -= len)
                 s += len;
         while (n) {
                 size_t back = 1;
@@ -296,7 +277,7 @@ static void replace(const char *from, size_t fn, const char *to, size_t tn, cons
                         sbuf_add(b, to, tn);
                         if (i >= n)
                                 return;
-                        rune_at(s + i, n - i, &len);
+                        gt_rune(s + i, n - i, &len);
                         sbuf_add(b, s + i, len);
                         continue;
                 }
@@ -405,7 +386,7 @@ static size_t pieces(const char *sep, size_t sn, const char *s, size_t n, void (
                 } else {
                         if (i >= n)
                                 return count;
-                        rune_at(s + i, n - i, &len);
+                        gt_rune(s + i, n - i, &len);
                 }
                 add(to, count++, s + i, len);
                 if (sn && !hit)

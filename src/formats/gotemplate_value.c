@@ -94,6 +94,41 @@ double gt_to_float(const struct gt_value *v) {
         return (double) gt_to_int(v);
 }
 
+/* ---- characters and keys ---- */
+unsigned gt_rune(const char *s, size_t n, size_t *ret_len) {
+        size_t len = utf8_sequence((const unsigned char *) s, n);
+        unsigned c = (unsigned char) *s;
+        *ret_len = len ? len : 1;
+        if (len < 2)
+                return len ? c : 0xfffd;
+        c &= 0x7fU >> len;
+        for (size_t i = 1; i < len; i++)
+                c = c << 6 | ((unsigned char) s[i] & 0x3f);
+        return c;
+}
+
+void gt_put_rune(struct sbuf *b, unsigned c) {
+        if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+                c = 0xfffd;
+        if (c >= 0x10000)
+                sbuf_putc(b, (char) (0xf0 | c >> 18));
+        if (c >= 0x800)
+                sbuf_putc(b, (char) (c >= 0x10000 ? 0x80 | (c >> 12 & 0x3f) : 0xe0 | c >> 12));
+        if (c >= 0x80)
+                sbuf_putc(b, (char) (c >= 0x800 ? 0x80 | (c >> 6 & 0x3f) : 0xc0 | c >> 6));
+        sbuf_putc(b, (char) (c >= 0x80 ? 0x80 | (c & 0x3f) : c));
+}
+
+static int by_key(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
+
+void gt_sorted_keys(struct json_object *map, struct gt_keys *ret) {
+        json_object_object_foreach(map, key, unused) {
+                (void) unused;
+                vec_push(ret, key);
+        }
+        vec_sort(ret, by_key);
+}
+
 /* ---- printing ---- */
 static void print_float(double d, struct sbuf *out) {
         char t[40];
@@ -116,15 +151,9 @@ static void print_float(double d, struct sbuf *out) {
                 sbuf_printf(out, "%.*f", (int) MAX(digits - 1 - exponent, INT64_C(0)), d);
 }
 
-static int by_key(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
-
 static void print_map(struct json_object *o, unsigned flags, struct sbuf *out) {
-        VEC(const char *) keys = { 0 };
-        json_object_object_foreach(o, key, unused) {
-                (void) unused;
-                vec_push(&keys, key);
-        }
-        vec_sort(&keys, by_key);
+        struct gt_keys keys = { 0 };
+        gt_sorted_keys(o, &keys);
         sbuf_puts(out, "map[");
         for (size_t i = 0; i < keys.n && sbuf_ok(out); i++) {
                 struct gt_value v = { .o = json_object_object_get(o, keys.v[i]) };

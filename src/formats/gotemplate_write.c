@@ -4,24 +4,6 @@
 #include <ctype.h>
 
 /* ---- literals ---- */
-static void put_rune(struct sbuf *b, unsigned c) {
-        if (c < 0x80) {
-                sbuf_putc(b, (char) c);
-        } else if (c < 0x800) {
-                sbuf_putc(b, (char) (0xc0 | c >> 6));
-                sbuf_putc(b, (char) (0x80 | (c & 0x3f)));
-        } else if (c < 0x10000) {
-                sbuf_putc(b, (char) (0xe0 | c >> 12));
-                sbuf_putc(b, (char) (0x80 | (c >> 6 & 0x3f)));
-                sbuf_putc(b, (char) (0x80 | (c & 0x3f)));
-        } else {
-                sbuf_putc(b, (char) (0xf0 | c >> 18));
-                sbuf_putc(b, (char) (0x80 | (c >> 12 & 0x3f)));
-                sbuf_putc(b, (char) (0x80 | (c >> 6 & 0x3f)));
-                sbuf_putc(b, (char) (0x80 | (c & 0x3f)));
-        }
-}
-
 static int hex(char c) { return isdigit((unsigned char) c) ? c - '0' : isxdigit((unsigned char) c) ? tolower((unsigned char) c) - 'a' + 10 : 99; }
 
 /* One escape behind the backslash at *p. False: it is none. */
@@ -57,7 +39,7 @@ static bool escape(const char **p, const char *end, char quote, struct sbuf *b) 
         }
         if (v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
                 return false;
-        put_rune(b, v);
+        gt_put_rune(b, v);
         return true;
 }
 
