@@ -151,8 +151,8 @@ export class Dialog {
     stack.splice(stack.indexOf(this), 1);
     this.el.remove();
     this.el = null;
-    const to = this.from?.isConnected ? this.from : document.getElementById('title');
-    to?.focus();
+    // The browser gave the focus back already, unless what had it is gone.
+    if (!document.activeElement || document.activeElement === document.body) (this.from?.isConnected ? this.from : document.getElementById('title'))?.focus();
     this.onclose?.(this.value);
   }
 }
