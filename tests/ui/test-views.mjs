@@ -239,6 +239,9 @@ test('hosts: the join command, labels, a new host appears, deactivation', async 
   await page.locator('.host', { hasText: 'first' }).locator('.badge[data-state=inactive]').waitFor();
   await menu(page, 'Actions of first', 'Activate');
   await page.locator('.host', { hasText: 'first' }).locator('.badge[data-state=active]').waitFor();
+  await menu(page, 'Actions of sim-4', 'Delete');
+  await dialog(page).getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.locator('.host', { hasText: 'sim-4' }).waitFor({ state: 'detached' });
   await page.getByRole('link', { name: 'first', exact: true }).click();
   await page.locator('.chart', { hasText: '%' }).waitFor();
   await well(page, 'host');

@@ -8,17 +8,22 @@ import { containersOn, hostLink, hostName, remove, run } from './workload.js';
 
 const parseLabels = text => Object.fromEntries((text || '').split(/[\n,]/).map(l => l.trim()).filter(Boolean).map(l => { const i = l.indexOf('='); return i < 0 ? [l, ''] : [l.slice(0, i).trim(), l.slice(i + 1).trim()]; }));
 
+const GONE = 'The server forgets it and what ran there. Programs on the machine itself stay.';
+// An active host cannot be removed: it is deactivated first, and goes when an event says that it is.
+async function dropActive(view, x, to) {
+  if (!await ask(`Delete host ${hostName(x)}?`, `It is deactivated first. ${GONE}`, 'Delete') || !await run(view, x, 'deactivate')) return;
+  for (let i = 0; i < 600 && view.live.get('host', x.id) && !can(view.live.get('host', x.id), 'remove'); i++) await new Promise(r => setTimeout(r, 100));
+  const now = view.live.get('host', x.id);
+  if (now && await run(view, now, 'remove') && to) view.go(to);
+}
+
 export function hostActions(view, x, to) {
   return [
     can(x, 'update') && ['Edit', () => editHost(view, x)],
     can(x, 'activate') && ['Activate', () => run(view, x, 'activate')],
     can(x, 'deactivate') && ['Deactivate', async () => { if (await ask(`Deactivate ${hostName(x)}?`, 'Nothing new is placed on it; what runs there goes on.', 'Deactivate', { danger: false })) run(view, x, 'deactivate'); }],
     can(x, 'evacuate') && ['Evacuate', async () => { if (await ask(`Evacuate ${hostName(x)}?`, 'Its containers are moved to other hosts.', 'Evacuate')) run(view, x, 'evacuate'); }],
-    (can(x, 'remove') || can(x, 'delete')) && ['Delete', async () => {
-      if (can(x, 'remove')) { remove(view, x, 'host', 'The server forgets it and what ran there. Programs on the machine itself stay.', to); return; }
-      if (!await ask(`Delete host ${hostName(x)}?`, 'It is deactivated, then the server forgets it and what ran there. Programs on the machine itself stay.', 'Delete')) return;
-      if (await run(view, x, 'delete') && to) view.go(to);
-    }, 'danger'],
+    (can(x, 'remove') || can(x, 'deactivate')) && ['Delete', () => (can(x, 'remove') ? remove(view, x, 'host', GONE, to) : dropActive(view, x, to)), 'danger'],
   ];
 }
 const editHost = (view, x) => formDialog(`Edit ${hostName(x)}`, [{ name: 'name', label: 'Name', help: `Empty: ${x.hostname}` }, { name: 'description', label: 'Description' }, { name: 'labels', label: 'Labels', type: 'textarea', code: true, help: 'NAME=VALUE, one a line' }], {
