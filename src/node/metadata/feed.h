@@ -1,6 +1,6 @@
 /* feed.h: keeps a model up to date from the agent's socket or from a file.
  *
- * Loop thread only. The socket is dialled again and again (0.1 s, doubling to 5 s; at once after a gap in the revisions); the model keeps what it has while
+ * Loop thread only. The socket is dialled again and again (0.1 s, doubling to 5 s; 0.1 s after a gap in the revisions); the model keeps what it has while
  * it is away. First line sent: {"resume":{TOPIC:REV,...}}; then messages of model.h, one a line, at most 8 MB each. */
 #pragma once
 #include "node/metadata/model.h"

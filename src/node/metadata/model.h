@@ -22,6 +22,7 @@ enum { MDATA_MESSAGE_BYTES_MAX = 8 << 20, MDATA_KEY_BYTES_MAX = 1024, MDATA_OBJE
 
 struct mdata;
 struct md_object;
+struct md_topic;
 typedef VEC(struct md_object *) md_list;
 
 /* Read-only outside of model.c, except view. */
@@ -34,13 +35,6 @@ struct md_object {
         uint64_t seq;                   /* order in which objects were first seen */
         uint64_t changed;               /* generation of the last change of this object itself */
         struct md_topic *topic;
-        /* Neighbours, by kind */
-        md_list links;                  /* service, container: serviceLink or containerLink objects from it, by key */
-        md_list members;                /* service: its containers; stack: its services; host, network: containers on it; by (name, uuid, key) */
-        md_list owners;                 /* container: services it is a member of, by (uuid, name) */
-        md_list guests;                 /* container: those that share its network (networkFrom) */
-        struct md_object *from, *to;    /* serviceContainerLink: service and container, NULL while one of them is missing */
-        const char *from_key, *to_key;  /* their keys */
         const char *ip;                 /* container: primary_ip, or NULL; host: agent_ip, or NULL */
         void *view;                     /* renderer's: freed by the observer that put it */
 };
@@ -58,8 +52,10 @@ int mdata_apply(struct mdata *m, const struct json_object *message, struct dr_er
 int mdata_apply_text(struct mdata *m, const char *buf, size_t len, struct dr_error *err);
 /* Reads a file of such texts, one a line or back to back. Returns 1 or 0 as mdata_apply(). Nothing is undone at an error. */
 int mdata_load(struct mdata *m, const char *path, size_t size_max, struct dr_error *err);
-/* Everything as snapshot messages and {"sync":true}, one a line; mdata_apply_text() of each gives this model again. Also ends partial snapshots' topics. */
+/* Everything as snapshot messages and {"sync":true}, one a line; mdata_apply_text() of each gives this model again. */
 void mdata_dump(const struct mdata *m, struct sbuf *ret);
+/* Makes m what other is, with as few changes as that takes; other stays. Returns as mdata_apply(). */
+int mdata_become(struct mdata *m, const struct mdata *other, struct dr_error *err);
 /* {"env":11,"stack/x":9}: what to say in "resume". The caller owns it. */
 struct json_object *mdata_revisions(const struct mdata *m);
 
@@ -67,9 +63,10 @@ uint64_t mdata_generation(const struct mdata *m);       /* grows by one with eac
 bool mdata_is_synced(const struct mdata *m);            /* {"sync":true} came: all that is known is here */
 void mdata_set_synced(struct mdata *m, bool synced);
 
-/* Called for each object while a message is applied: MD_ADDED and MD_CHANGED when the object and its neighbours are in place, MD_NEIGHBOUR when
- * only a neighbour list of it (links, members, owners, guests) or an object in one changed, MD_REMOVED before it goes (neighbours may be
- * cut off already). An object may be told several times per message. Do not apply from inside. At most 4 observers. */
+/* Called for each object while a message is applied: MD_ADDED and MD_CHANGED when the object and its neighbours are in place, MD_REMOVED when
+ * it is out of every list and about to go, MD_NEIGHBOUR when a list of it changed, or an object in one: a service or stack when one of its
+ * members does; a container when a service of it comes, goes or gets another name or stack, or its links change. May come several times
+ * per message. Do not apply from inside. At most 4 observers. */
 enum md_change { MD_ADDED, MD_CHANGED, MD_NEIGHBOUR, MD_REMOVED };
 typedef void (*md_observer)(struct mdata *m, struct md_object *o, enum md_change what, void *arg);
 void mdata_observe(struct mdata *m, md_observer fn, void *arg);
@@ -90,6 +87,12 @@ const md_list *mdata_by_ip(const struct mdata *m, const char *ip);
 /* The container behind a source address (spec 8, decision 9): one of this host that is starting, running or stopping goes first, then
  * others in such a state, then the rest; among equals the last by (name, uuid). NULL: none. */
 struct md_object *mdata_container_by_source(const struct mdata *m, const char *ip);
+
+/* Neighbours. None of them is ever NULL. */
+const md_list *mdata_links(const struct mdata *m, const struct md_object *o);   /* serviceLink or containerLink objects from a service or container, by key */
+const md_list *mdata_members(const struct mdata *m, const struct md_object *o); /* service, host, network: its containers; stack: its services; by (name, uuid, key) */
+const md_list *mdata_owners(const struct mdata *m, const struct md_object *o);  /* container: the services it is a member of, by (uuid, name) */
+const md_list *mdata_guests(const struct mdata *m, const struct md_object *o);  /* container: those that share its network (networkFrom) */
 
 /* The service a container shows as its own (service_name, stack_name): of several the one its label io.rancher.stack_service.name names, else the
  * last by (uuid, name). */
