@@ -192,13 +192,14 @@ TEST(what_is_not_there_yet_says_so_and_structures_cannot_be_made) {
         }
 }
 
-TEST(an_action_that_is_not_there_yet_changes_nothing) {
+TEST(an_upgrade_that_is_refused_changes_nothing) {
         struct api_fix f = fix_with_callers();
         open_api(&f);
         CHECK_INT(ask(&f, "POST", P "/stacks", "{\"name\":\"web\"}"), ==, 201);
         CHECK_INT(ask(&f, "POST", P "/services", "{\"name\":\"a\",\"stackId\":\"1st1\",\"launchConfig\":{\"imageUuid\":\"docker:x\"}}"), ==, 201);
         fix_settle(&f);
-        CHECK_INT(ask(&f, "POST", P "/services/1s1?action=upgrade", "{\"inServiceStrategy\":{\"launchConfig\":{\"imageUuid\":\"docker:y\"}}}"), ==, 501);
+        CHECK_INT(ask(&f, "POST", P "/services/1s1?action=upgrade", "{}"), ==, 422);
+        CHECK_STR(field(&f, "code"), ==, "MissingRequired");
         CHECK_INT(ask(&f, "GET", P "/services/1s1", NULL), ==, 200);
         CHECK_STR(field(&f, "state"), ==, "inactive");
         fix_done(&f);
