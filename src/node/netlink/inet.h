@@ -19,7 +19,7 @@ const char *inet_cidr_text(const struct inet_cidr *c, char *buf);
 bool inet_eq(const struct inet *a, const struct inet *b);
 bool inet_cidr_eq(const struct inet_cidr *a, const struct inet_cidr *b);
 bool inet_is_zero(const struct inet *ip);                               /* 0.0.0.0, :: */
-struct inet_cidr inet_network(const struct inet_cidr *c);               /* host bits cleared */
+struct inet_cidr inet_cidr_net(const struct inet_cidr *c);               /* host bits cleared */
 bool inet_cidr_has(const struct inet_cidr *net, const struct inet *ip);
 /* The network's first address after its own: 10.42.3.7/16 gives 10.42.0.1/16. -EINVAL: the prefix leaves no room. */
 int inet_first_host(const struct inet_cidr *c, struct inet_cidr *ret);
