@@ -4,6 +4,7 @@
 #include "node/agent/agent.h"
 #include "node/agent/supervise.h"
 #include "node/agent/upgrade.h"
+#include "node/entry/entry.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -96,6 +97,19 @@ static const struct opt_command supervise_command = {
         .name = "supervise", .summary = "runs another command of this program again and again, where no service manager does", .args = "COMMAND...",
         OPT_ROWS(supervise_rows), .min_args = 1, .max_args = 16, .first_ends = true, .run = run_supervise,
 };
+static int run_entry(const struct opts *o, void *context) {
+        size_t n;
+        const char *const *words = opts_args(o, &n);
+        auto_free char **argv = dr_xcalloc(n + 2, sizeof *argv);
+        argv[0] = (char *) "entry";
+        for (size_t i = 0; i < n; i++)
+                argv[i + 1] = (char *) words[i];
+        return entry_main((int) n + 1, argv);
+}
+static const struct opt_command entry_command = {
+        .name = "entry", .summary = "waits for this container's network, then becomes COMMAND", .args = "COMMAND...", .min_args = 1, .max_args = OPT_ANY, .passthrough = true,
+        .run = run_entry,
+};
 static const struct opt_command program;
 static int run_man(const struct opts *o, void *context) {
         const struct opt_command *root = &program;
@@ -109,7 +123,7 @@ static const struct opt_command man_command = {
         .name = "man-pages", .summary = "writes this program's manual pages into a folder, for packages", .args = "DIR", .min_args = 1, .max_args = 1, .hidden = true, .run = run_man,
 };
 /* One row per part of the node; links named drover-PART run the part. */
-static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command, &man_command };
+static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command, &entry_command, &man_command };
 
 static const struct opt_row rows[] = {
         { .name = "config", .arg = "FILE", .type = OPT_CONFIG, .dflt = "/etc/drover/node.conf", .help = "file with these settings as \"name = value\" lines" },
@@ -141,6 +155,8 @@ static const char *part_of(const char *argv0) {
 
 int main(int argc, char **argv) {
         struct dr_error err = { 0 };
+        if (argc > 0 && entry_is_called(argv[0]))
+                return entry_main(argc, argv);          /* in somebody's container: its words and environment are not ours */
         const char *part = argc > 0 ? part_of(argv[0]) : NULL;
         auto_free char **args = dr_xcalloc((size_t) argc + 2, sizeof *args);
         int n = 0;

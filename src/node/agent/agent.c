@@ -514,7 +514,7 @@ int agent_new(struct loop *l, const struct agent_config *cfg, struct agent **ret
                 return r;
         }
         a->saved_rev = a->state->rev;
-        a->units = units_new(&(struct units_config) { .loop = l, .docker = a->docker, .state = a->state, .state_path = a->state_path,
+        a->units = units_new(&(struct units_config) { .loop = l, .docker = a->docker, .state = a->state, .state_path = a->state_path, .state_dir = a->cfg.state_dir,
                 .host_search = (const char *const *) a->search, .proxy_env = a->proxies, .api_url = cfg->url, .orphan_grace_ms = a->orphan_grace_ms,
                 .events = &units_events, .arg = a });
         a->requests = requests_new(&(struct requests_config) { .loop = l, .docker = a->docker, .send = send_reply, .on_pulled = on_pulled, .on_upgrade = on_upgrade_asked, .arg = a });

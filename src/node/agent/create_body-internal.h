@@ -14,7 +14,10 @@ struct build {
 
 /* Converters: read v (borrowed, NULL: absent) and add to b->config or b->host. Negative with *err filled when the field cannot be read. */
 typedef int put_fn(struct build *b, json_object *v, struct dr_error *err);
-put_fn put_image, put_command, put_environment, put_hostname, put_labels, put_health, put_ports, put_publish_all, put_dns_search, put_devices, put_restart_policy, put_log_config, put_cpu_shares, put_ulimits, put_blkio_devices, put_volumes, put_volumes_from, put_network, put_mac, put_secrets;
+put_fn put_image, put_command, put_environment, put_hostname, put_labels, put_health, put_ports, put_publish_all, put_dns_search, put_devices, put_restart_policy, put_log_config, put_cpu_shares, put_ulimits, put_blkio_devices, put_volumes, put_volumes_from, put_network, put_mac, put_cni, put_secrets;
+
+/* create_cni.c: what the network manager and the entry wait go by (spec networking.md 4.1). */
+void add_cni_labels(json_object *network, json_object *labels);
 
 /* Engine values: new references, NULL when there is nothing to say. */
 json_object *engine_text(json_object *v);               /* a string that is not empty */

@@ -17,11 +17,13 @@ struct row {
         bool cgroup1;
 };
 
-static const char *const net_names[NET_KIND_MAX] = { "bridge", "host", "none", "container" };
+static const char *const net_names[NET_KIND_MAX] = { "bridge", "host", "none", "container", "cni" };
 const char *net_kind_to_string(enum net_kind k) { return (unsigned) k < NET_KIND_MAX ? net_names[k] : NULL; }
 
 enum net_kind net_kind_of(json_object *spec) {
         const char *mode = jv_str(spec, "networkMode");
+        if (jv_bool(jv_obj(spec, "network"), "cni"))
+                return NET_CNI;
         if (str_eq(mode, "host"))
                 return NET_HOST;
         if (str_eq(mode, "none"))
@@ -32,7 +34,7 @@ enum net_kind net_kind_of(json_object *spec) {
 }
 
 bool net_has_ports(enum net_kind k) { return k == NET_BRIDGE; }
-bool net_keeps_hostname(enum net_kind k) { return k == NET_BRIDGE || k == NET_NONE; }
+bool net_keeps_hostname(enum net_kind k) { return k == NET_BRIDGE || k == NET_NONE || k == NET_CNI; }
 
 const char *spec_image(json_object *spec) {
         const char *image = jv_str(spec, "imageUuid");
@@ -114,6 +116,7 @@ static const struct row rows[] = {
         { "volumesFromUuids", "VolumesFrom", HOST, CUSTOM, put_volumes_from },
         { "networkMode", "NetworkMode", HOST, CUSTOM, put_network },
         { "labels", "MacAddress", CONFIG, CUSTOM, put_mac },
+        { "network", "Entrypoint", CONFIG, CUSTOM, put_cni },   /* after command, entryPoint, dns, dataVolumes */
 };
 
 static bool is_given(json_object *v) {
@@ -151,6 +154,8 @@ static json_object *make_labels(json_object *spec, const char *uuid) {
         if (!labels)
                 labels = json_object_new_object();
         json_object_object_add(labels, "io.rancher.container.uuid", json_object_new_string(uuid));
+        if (net_kind_of(spec) == NET_CNI)
+                add_cni_labels(jv_obj(spec, "network"), labels);
         return labels;
 }
 

@@ -14,13 +14,16 @@ struct create_facts {
         const char *default_disk;               /* what DEFAULT_DISK in blkioDeviceOptions stands for; NULL: skipped */
         const char *const *host_search;         /* search domains of the host's resolv.conf, NULL-ended; may be NULL */
         const char *const *proxy_env;           /* "K=V" of the agent's proxy variables, NULL-ended; may be NULL */
+        const char *state_dir;                  /* of the agent, as the engine sees it: what a container on a CNI network gets bound */
+        json_object *image_config;              /* Config of the image's inspect document: command of a container on a CNI network; NULL: none */
         const char *(*id_of)(void *ctx, const char *uuid);      /* Docker id of a container of this host by uuid, or NULL */
         void *ctx;
 };
 
-enum net_kind { NET_BRIDGE, NET_HOST, NET_NONE, NET_CONTAINER, NET_KIND_MAX };
+enum net_kind { NET_BRIDGE, NET_HOST, NET_NONE, NET_CONTAINER, NET_CNI, NET_KIND_MAX };
 
-/* The network kind of a spec's networkMode: "", "bridge" and "managed" are the engine's bridge until the managed network exists. */
+/* The network kind of a spec: cni when its object network says so (spec networking.md 4.1); else of its networkMode, where "", "bridge" and
+ * "managed" are the engine's bridge. */
 enum net_kind net_kind_of(json_object *spec);
 const char *net_kind_to_string(enum net_kind k);                /* static storage; NULL out of range */
 

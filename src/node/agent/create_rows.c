@@ -275,6 +275,8 @@ int put_publish_all(struct build *b, json_object *v, struct dr_error *err) {
 /* When all search domains are the platform's, the host's own are added: behind, or with priority service_last in front. */
 int put_dns_search(struct build *b, json_object *v, struct dr_error *err) {
         json_object *list = engine_list(v);
+        if (!list && b->net == NET_CNI)
+                list = engine_list(jv_get(jv_obj(b->spec, "network"), "dnsSearch"));
         if (!list)
                 return 0;
         bool ours = true;
@@ -436,6 +438,10 @@ int put_network(struct build *b, json_object *v, struct dr_error *err) {
         case NET_NONE:
                 json_object_object_add(b->host, "NetworkMode", text("none"));
                 json_object_object_add(b->config, "NetworkDisabled", json_object_new_boolean(true));
+                break;
+        case NET_CNI:                                   /* not disabled: the engine writes resolv.conf and hosts */
+                json_object_object_add(b->host, "NetworkMode", text("none"));
+                json_object_object_add(b->config, "NetworkDisabled", json_object_new_boolean(false));
                 break;
         case NET_CONTAINER:
                 if (*from) {

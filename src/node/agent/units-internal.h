@@ -15,6 +15,9 @@ struct unit {
         bool running;                   /* as of the last look */
         bool wake;                      /* look again when the work at hand is done */
         bool queued, retry, waiting;    /* waiting: for another unit (network or volumes of it) */
+        bool networking;                /* runs, and the network manager has not said that its network is there */
+        char run[40];                   /* the run, as StartedAt, of which that is so ... */
+        uint64_t run_seen_ms;           /* ... and since when it is known */
         uint64_t obeyed;                /* generation last settled */
         uint64_t survey;                /* number of the last survey for which this was looked at */
         uint64_t told_hash;             /* of the report last given to the server */
@@ -39,6 +42,7 @@ struct op {
         bool running;
         struct pull *pull;              /* running; NULL: none */
         char *start_error;              /* why a start failed, while what it left is removed */
+        json_object *image_config;      /* of a container on a CNI network; NULL: not asked for yet */
         bool save_failed;
         struct op *next_saving;
 };
@@ -62,6 +66,7 @@ struct units {
         struct timer *orphan;           /* the next one's grace is over */
         size_t inspect_bytes;           /* told since the survey began */
         struct timer *alone;            /* runs from the loss of the server until it counts as away */
+        struct timer *networks;         /* runs while a unit is networking */
         char *docker_root, *default_disk;
         unsigned cgroup_version;
         bool engine_data_lost;
@@ -69,15 +74,20 @@ struct units {
 
 void op_look(struct op *op);                            /* look, decide, step, ... until nothing is to do */
 void op_step(struct op *op, enum step step);            /* the record is on disk */
-void op_decide(struct op *op, const struct seen *seen, const struct docker_container *c);
+void op_decide(struct op *op, const struct seen *seen, struct docker_container *c);
 void op_fail(struct op *op, const char *fmt, ...) DR_PRINTF(2, 3);     /* ends op: this generation has failed */
 void op_end(struct op *op, bool retry);                 /* retry: the engine gave no answer */
 void op_call(struct op *op, const char *method, const char *path, const char *body, uint64_t total_ms, docker_done_fn done);
 void op_wait(struct op *op, uint64_t ms);               /* then look */
 void op_tell(struct op *op, enum told told, const char *progress);      /* a report without a container */
 void units_save_later(struct units *u);
+void unit_wake(struct units *u, struct unit *unit);
 /* units_orphans.c: containers of this environment that nobody desires (agent.md 18). */
 bool orphans_due(struct units *u, const char *id);      /* seen again; true: its grace is over */
 void orphans_look(void *units);                         /* timer: a survey when one is due */
+/* units_network.c: a container on a CNI network counts as running when the network manager says that it has one. True: op has ended, because there
+ * is no word yet (the unit is woken when there is), or the network could not be set up. Else c has the address. */
+bool network_holds(struct op *op, struct docker_container *c);
+void networks_look(void *units);                        /* timer */
 struct unit *units_find_uuid(const struct units *u, const char *uuid);
 struct entry *unit_entry(const struct units *u, const struct unit *unit);

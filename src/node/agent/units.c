@@ -34,7 +34,7 @@ static void unit_free(struct unit *unit) {
         free(unit);
 }
 
-static void unit_wake(struct units *u, struct unit *unit) {
+void unit_wake(struct units *u, struct unit *unit) {
         unit->retry = unit->waiting = false;
         if (unit->op) {
                 unit->wake = true;
@@ -188,6 +188,7 @@ void op_end(struct op *op, bool retry) {
         timer_free(op->timer);
         pull_cancel(op->pull);
         free(op->start_error);
+        json_object_put(op->image_config);
         free(op);
         unit->op = NULL;
         u->ops--;
@@ -295,7 +296,7 @@ static void confirm(struct op *op) {
 }
 
 /* c: what was seen; NULL when missing, or just created. The entry's record is written before any step. */
-void op_decide(struct op *op, const struct seen *seen, const struct docker_container *c) {
+void op_decide(struct op *op, const struct seen *seen, struct docker_container *c) {
         struct units *u = op->units;
         struct unit *unit = op->unit;
         struct entry *e = unit_entry(u, unit);
@@ -321,6 +322,8 @@ void op_decide(struct op *op, const struct seen *seen, const struct docker_conta
         if (d.step == STEP_NONE) {
                 if (changed)
                         units_save_later(u);
+                if (d.told == TOLD_RUNNING && c && network_holds(op, c))
+                        return;
                 return settle(op, d.told, c);
         }
         if (op->looks > LOOKS_MAX)
@@ -417,7 +420,7 @@ void op_look(struct op *op) {
         struct entry *e = unit_entry(op->units, unit);
         op->step = STEP_NONE;
         op->looks++;
-        unit->wake = false;
+        unit->wake = unit->networking = false;
         if (unit->released) {                           /* it waited for its turn */
                 forget_report(unit);
                 return op_end(op, false);
@@ -651,6 +654,7 @@ struct units *units_new(const struct units_config *cfg) {
         u->retry = timer_new(cfg->loop, retry_now, u);
         u->alone = timer_new(cfg->loop, on_alone, u);
         u->orphan = timer_new(cfg->loop, orphans_look, u);
+        u->networks = timer_new(cfg->loop, networks_look, u);
         timer_start(u->alone, ALONE_MS);
         return u;
 }
@@ -669,6 +673,7 @@ struct units *units_free(struct units *u) {
                         timer_free(op->timer);
                         pull_cancel(op->pull);
                         free(op->start_error);
+                        json_object_put(op->image_config);
                         free(op);
                 }
                 unit_free(unit);
@@ -681,6 +686,7 @@ struct units *units_free(struct units *u) {
         timer_free(u->retry);
         timer_free(u->alone);
         timer_free(u->orphan);
+        timer_free(u->networks);
         vec_done(&u->orphans);
         free(u->docker_root);
         free(u->default_disk);

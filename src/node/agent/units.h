@@ -21,6 +21,7 @@ struct units_config {
         struct docker *docker;          /* borrowed; its watch must be forwarded to units_engine_...() */
         struct node_state *state;       /* borrowed; the units are the only ones who change entries' records */
         const char *state_path;         /* borrowed */
+        const char *state_dir;          /* for networks: entry/ and cni/ below it (node/entry/netstate.h); borrowed */
         const char *const *host_search; /* see struct create_facts; borrowed */
         const char *const *proxy_env;
         const char *api_url;            /* see struct create_facts; borrowed */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "net/http.h"
+#include "node/entry/entry.h"
 
 #include <stdio.h>
 
@@ -177,6 +178,43 @@ static bool see_to_volumes(struct op *op, json_object *spec) {
         return true;
 }
 
+/* Entry wait ----------------------------------------------------------------------------------------------------- */
+
+static void on_image(struct docker_call *c, int result, int status, const char *body, size_t len, const struct dr_error *err, void *arg) {
+        struct op *op = arg;
+        if (no_answer(op, result, err, "image inspect"))
+                return;
+        if (status == 404 && !op->pulled)
+                return pull(op);
+        AUTO(jv_put) json_object *image = status == 200 ? jv_parse(body, len, PROTOCOL_BYTES_MAX, NULL) : NULL;
+        if (!image) {
+                char why[400];
+                docker_error_text(body, len, why, sizeof why);
+                return op_fail(op, "could not look at the image: %.400s", why);
+        }
+        op->image_config = jv_obj(image, "Config") ? json_object_get(jv_obj(image, "Config")) : json_object_new_object();
+        create(op);
+}
+
+/* The command of a container on a CNI network begins with the entry wait; what follows may come from the image. True: it goes on later. */
+static bool see_to_entry(struct op *op, json_object *spec) {
+        struct dr_error err;
+        if (net_kind_of(spec) != NET_CNI || op->image_config)
+                return false;
+        if (entry_install(op->units->cfg.state_dir, getenv("DROVER_ENTRY_PROGRAM"), &err) < 0) {
+                op_fail(op, "%.400s", err.message);
+                return true;
+        }
+        auto_sbuf struct sbuf path = SBUF(PATH_BYTES_MAX);
+        sbuf_puts(&path, "/images/");
+        http_escape(&path, spec_image(spec));
+        sbuf_puts(&path, "/json");
+        if (!*spec_image(spec) || !sbuf_ok(&path))
+                return false;                           /* the create's error tells */
+        op_call(op, "GET", path.data, NULL, 0, on_image);
+        return true;
+}
+
 /* Create --------------------------------------------------------------------------------------------------------- */
 
 static const char *id_of(void *ctx, const char *uuid) {
@@ -222,11 +260,11 @@ static void create(struct op *op) {
                 return;
         if (str_eq(jv_str(jv_obj(spec, "labels"), "io.rancher.container.pull_image"), "always") && !op->pulled)
                 return pull(op);
-        if (see_to_volumes(op, spec))
+        if (see_to_volumes(op, spec) || see_to_entry(op, spec))
                 return;
         struct create_facts facts = { .api_minor = docker_api_minor(u->cfg.docker), .docker_root = u->docker_root, .default_disk = u->default_disk,
                                       .cgroup_version = u->cgroup_version, .api_url = u->cfg.api_url,
-                                      .host_search = u->cfg.host_search, .proxy_env = u->cfg.proxy_env, .id_of = id_of, .ctx = u };
+                                      .host_search = u->cfg.host_search, .proxy_env = u->cfg.proxy_env, .state_dir = u->cfg.state_dir, .image_config = op->image_config, .id_of = id_of, .ctx = u };
         auto_free char *body = NULL, *warnings = NULL;
         if (create_body(spec, op->unit->key, &facts, &body, &warnings, &err) < 0)
                 return op_fail(op, "%s", err.message);

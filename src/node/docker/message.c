@@ -107,6 +107,10 @@ int docker_container_parse(json_object *inspect, struct docker_container *ret, s
         c.state = state_of(state);
         c.started_ms = time_of(jv_str(state, "StartedAt"));
         c.finished_ms = time_of(jv_str(state, "FinishedAt"));
+        snprintf(c.started, sizeof c.started, "%s", jv_str(state, "StartedAt"));
+        c.pid = (int) jv_i64(state, "Pid");
+        auto_free char *wait = label_of(inspect, "io.rancher.cni.wait");
+        c.cni = str_eq(wait, "true");
         c.exit_code = (int) jv_i64(state, "ExitCode");
         ports_of(net, &c);
         *ret = c;

@@ -23,6 +23,9 @@ struct docker_container {
         char *mounts;                   /* the engine's Mounts list as compact JSON, "[]" when none */
         enum docker_state state;
         int64_t started_ms, finished_ms;        /* Unix time; 0: never */
+        char started[40];               /* State.StartedAt as the engine writes it */
+        int pid;                        /* of its first process; 0: none */
+        bool cni;                       /* label io.rancher.cni.wait=true: the network manager gives it its network */
         int exit_code;
         struct docker_port *ports;
         size_t n_ports;

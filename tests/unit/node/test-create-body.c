@@ -294,6 +294,54 @@ TEST(containers_that_speak_to_the_api_are_told_where_it_is) {
         check_body("others are not", "{'imageUuid':'x:1'}", HEAD LABELS "'HostConfig':{}}", f);
 }
 
+/* Docker: a given entrypoint drops the image's command, [""] drops the image's entrypoint; without any command nothing is waited for. */
+TEST(a_container_on_a_cni_network_begins_with_the_entry_wait) {
+        static const struct { const char *more, *image, *command, *binds; } rows[] = {
+                { "", "{'Entrypoint':['/i'],'Cmd':['c']}", "'Entrypoint':['/.r/r','/i'],'Cmd':['c']", "" },
+                { "'command':['u']", "{'Entrypoint':['/i'],'Cmd':['c']}", "'Cmd':['u'],'Entrypoint':['/.r/r','/i']", "" },
+                { "'entryPoint':['/u']", "{'Entrypoint':['/i'],'Cmd':['c']}", "'Entrypoint':['/.r/r','/u']", "" },
+                { "'entryPoint':[''],'command':['u']", "{'Entrypoint':['/i'],'Cmd':['c']}", "'Cmd':['u'],'Entrypoint':['/.r/r']", "" },
+                { "", "{'Entrypoint':null,'Cmd':['c','d']}", "'Entrypoint':['/.r/r'],'Cmd':['c','d']", "" },
+                { "'dataVolumes':['/a:/b','/x:/.r','/y:/.r:rw','/z:/.rest']", "{'Cmd':['c']}", "'Entrypoint':['/.r/r'],'Cmd':['c']", "'/a:/b:rw','/z:/.rest:rw'," },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                auto_free char *image_text = dr_xstrdup(rows[i].image);
+                for (char *p = image_text; *p; p++)
+                        *p = *p == '\'' ? '"' : *p;
+                AUTO(jv_put) json_object *image = jv_parse(image_text, strlen(image_text), 4096, NULL);
+                struct create_facts f = { .api_minor = 41, .state_dir = "/s", .image_config = image };
+                auto_free char *spec = dr_xasprintf("{'imageUuid':'x:1','network':{'cni':true,'name':'vxlan','ip':'10.42.1.2/16','mac':'02:00:01:00:00:01','dns':['169.254.169.250'],"
+                                                    "'dnsSearch':['a.b']},'labels':{'io.rancher.container.ip':'10.42.9.9/16'},'ports':['80:80'],'hostname':'h'%s%s}",
+                                                    *rows[i].more ? "," : "", rows[i].more);
+                auto_free char *got = body_of(spec, f);
+                auto_free char *binds = dr_xasprintf("\"Binds\":[%s\"/s/entry:/.r:ro\",\"/s/cni:/.r/cni:ro\"]", rows[i].binds), *want = dr_xstrdup(rows[i].command);
+                for (char *p = binds; *p; p++)
+                        *p = *p == '\'' ? '"' : *p;
+                AUTO(jv_put) json_object *body = jv_parse(got, strlen(got), 1 << 16, NULL);
+                json_object *host = jv_obj(body, "HostConfig"), *labels = jv_obj(body, "Labels");
+                auto_free char *wrapped = dr_xasprintf("{%s}", want);
+                for (char *p = wrapped; *p; p++)
+                        *p = *p == '\'' ? '"' : *p;
+                AUTO(jv_put) json_object *words = jv_parse(wrapped, strlen(wrapped), 4096, NULL);
+                CHECK(json_object_equal(jv_get(body, "Entrypoint"), jv_get(words, "Entrypoint")));
+                CHECK(json_object_equal(jv_get(body, "Cmd"), jv_get(words, "Cmd")));
+                CHECK(strstr(got, binds) != NULL);
+                CHECK(!jv_get(jv_obj(body, "Volumes"), "/.r"));
+                CHECK_STR(jv_str(host, "NetworkMode"), ==, "none");
+                CHECK(jv_get(body, "NetworkDisabled") && !jv_bool(body, "NetworkDisabled"));
+                CHECK(!jv_get(host, "PortBindings") && !jv_get(body, "ExposedPorts"));
+                CHECK_STR(jv_str(body, "Hostname"), ==, "h");
+                CHECK_STR(jv_str(labels, "io.rancher.cni.wait"), ==, "true");
+                CHECK_STR(jv_str(labels, "io.rancher.cni.network"), ==, "vxlan");
+                CHECK_STR(jv_str(labels, "io.rancher.container.mac_address"), ==, "02:00:01:00:00:01");
+                CHECK_STR(jv_str(labels, "io.rancher.container.ip"), ==, "10.42.9.9/16");
+                CHECK_STR(jv_text(jv_at(jv_arr(host, "Dns"), 0)), ==, "169.254.169.250");
+                CHECK_STR(jv_text(jv_at(jv_arr(host, "DnsSearch"), 0)), ==, "a.b");
+        }
+        auto_free char *none = body_of("{'imageUuid':'x:1','network':{'cni':true}}", (struct create_facts) { .api_minor = 41, .state_dir = "/s" });
+        CHECK(!strstr(none, "Entrypoint") && !strstr(none, "/.r"));
+}
+
 TEST(docker_names_are_made_from_name_and_uuid) {
         static const struct { const char *name, *want; } rows[] = {
                 { "web-1", "r-web-1-12345678" }, { "W.a_b", "r-W.a_b-12345678" }, { "a", "r-12345678-aaaa" }, { "", "r-12345678-aaaa" },
