@@ -4,6 +4,7 @@
 #include "node/agent/agent.h"
 #include "node/agent/supervise.h"
 #include "node/agent/upgrade.h"
+#include "parts.h"
 #include "node/entry/entry.h"
 
 #include <signal.h>

@@ -43,6 +43,7 @@ struct mdata {
         bool synced, is_remote;
         struct { md_observer fn; void *arg; } observers[4];
         size_t n_observers;
+        void (*view_free)(void *view);
         struct sbuf *scratch;           /* for ids; lookups of a constant model use it too */
 };
 

@@ -139,6 +139,8 @@ void object_remove(struct mdata *m, struct object *o) {
         index_notify(m, o, MD_REMOVED, true);
         topic_leave(o);
         smap_del(&m->objects, o->key);
+        if (o->pub.view)
+                m->view_free(o->pub.view);
         json_object_put(o->pub.json);
         free(o->lower);
         free(o->key);
@@ -151,6 +153,12 @@ void mdata_observe(struct mdata *m, md_observer fn, void *arg) {
         assert(m->n_observers < ARRAY_LEN(m->observers));
         m->observers[m->n_observers].fn = fn;
         m->observers[m->n_observers++].arg = arg;
+}
+
+void mdata_set_view_free(struct mdata *m, void (*fn)(void *view)) {
+        m->view_free = fn;
+        for (size_t i = 0; i < m->remotes.n; i++)
+                m->remotes.v[i].m->view_free = fn;
 }
 
 uint64_t mdata_generation(const struct mdata *m) { return m->generation; }
@@ -168,3 +176,5 @@ struct json_object *mdata_environment(const struct mdata *m) { return m->environ
 
 size_t mdata_remotes(const struct mdata *m) { return m->remotes.n; }
 const struct mdata *mdata_remote(const struct mdata *m, size_t i) { return m->remotes.v[i].m; }
+
+struct json_object *mdata_stream_version(const struct mdata *m) { return m->default_data ? json_get(m->default_data->json, "version") : NULL; }

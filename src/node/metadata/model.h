@@ -1,6 +1,6 @@
 /* model.h: an environment's metadata objects in memory, kept up to date by messages.
  *
- * Objects have the form of upstream's stream (spec metadata.md 9.4). Each belongs to a topic ("env", "stack/UUID", "stack/-") and has
+ * Objects have the form of upstream's stream (spec metadata.md 9.4). Each belongs to a topic ("env", "self", "stack/UUID", "stack/-") and has
  * a key, unique here: KIND/UUID; a sidekick's service object service/UUID/NAME; serviceContainerLink/SERVICE_UUID/NAME/CONTAINER_UUID,
  * serviceLink/SERVICE_UUID/KEY, containerLink/CONTAINER_UUID/KEY; environment and defaultData the kind alone. Objects of linked remote
  * environments come in topics "remote/NAME/TOPIC" and live in models of their own.
@@ -36,7 +36,8 @@ struct md_object {
         uint64_t changed;               /* generation of the last change of this object itself */
         struct md_topic *topic;
         const char *ip;                 /* container: primary_ip, or NULL; host: agent_ip, or NULL */
-        void *view;                     /* renderer's: freed by the observer that put it */
+        uint64_t stamp;                 /* grows whenever an observer would be told of this object */
+        void *view;                     /* the renderer's; given to mdata_set_view_free()'s function when the object goes */
 };
 
 struct mdata *mdata_new(void);
@@ -71,6 +72,8 @@ enum md_change { MD_ADDED, MD_CHANGED, MD_NEIGHBOUR, MD_REMOVED };
 typedef void (*md_observer)(struct mdata *m, struct md_object *o, enum md_change what, void *arg);
 void mdata_observe(struct mdata *m, md_observer fn, void *arg);
 
+void mdata_set_view_free(struct mdata *m, void (*fn)(void *view));     /* remote environments included */
+
 /* Lookups: NULL or an empty list when there is none. */
 struct md_object *mdata_by_key(const struct mdata *m, const char *key);
 struct md_object *mdata_by_uuid(const struct mdata *m, enum md_kind kind, const char *uuid);    /* service: the primary's object */
@@ -100,10 +103,14 @@ struct md_object *mdata_container_service(const struct mdata *m, const struct md
 struct md_object *mdata_container_stack(const struct mdata *m, const struct md_object *container);      /* that service's stack */
 struct md_object *mdata_service_stack(const struct mdata *m, const struct md_object *service);
 
+bool mdata_has_service(const struct mdata *m, const struct md_object *container);       /* it is linked to one, which may not be here */
+
 const char *mdata_host_uuid(const struct mdata *m);             /* this host: defaultData's self.host.uuid; "" before it came */
 struct md_object *mdata_host(const struct mdata *m);            /* its object; NULL when not here */
 struct json_object *mdata_default_host(const struct mdata *m);  /* defaultData's self.host, NULL before */
 struct json_object *mdata_environment(const struct mdata *m);   /* name, uuid, region_name; NULL before it came */
+
+struct json_object *mdata_stream_version(const struct mdata *m);        /* defaultData's "version"; NULL without */
 
 /* Linked remote environments, by name of the link. */
 size_t mdata_remotes(const struct mdata *m);

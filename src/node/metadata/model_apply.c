@@ -155,8 +155,8 @@ static bool topic_end(struct mdata *m, const char *name) {
 /* Messages -------------------------------------------------------------------------------------------------------- */
 
 static int check_message(struct mdata *m, const char *topic, const struct json_object *message, struct dr_error *err) {
-        if (strlen(topic) > TOPIC_BYTES_MAX || !(str_eq(topic, "env") || str_starts(topic, "stack/")))
-                return dr_fail(err, DR_E_INVALID_BODY, "topic", "metadata topic \"%.100s\" is neither \"env\" nor \"stack/UUID\"", topic);
+        if (!*topic || strlen(topic) > TOPIC_BYTES_MAX)
+                return dr_fail(err, DR_E_INVALID_BODY, "topic", "metadata topic has no name, or one of more than %d bytes", TOPIC_BYTES_MAX);
         if (!smap_get(&m->topics, topic) && m->topic_list.n >= TOPICS_MAX)
                 return dr_fail(err, DR_E_TOO_LARGE, "topic", "more than %d metadata topics", TOPICS_MAX);
         struct json_object *set = json_get(message, "set"), *del = json_get(message, "del");
@@ -242,6 +242,7 @@ static int apply_remote(struct mdata *m, const char *rest, const struct json_obj
                         return dr_fail(err, DR_E_TOO_LARGE, "topic", "more than %d remote environments", REMOTES_MAX);
                 AUTO(mdata_free) struct mdata *fresh = mdata_new();
                 fresh->is_remote = true;
+                fresh->view_free = m->view_free;
                 int r = apply_topic(fresh, slash + 1, message, err);
                 if (r < 0 || fresh->topic_list.n == 0)
                         return r;

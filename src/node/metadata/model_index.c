@@ -194,6 +194,7 @@ void index_remove(struct mdata *m, struct object *o) { index_any(m, o, false); }
 /* Telling --------------------------------------------------------------------------------------------------------- */
 
 static void tell(struct mdata *m, struct md_object *o, enum md_change what) {
+        o->stamp++;
         for (size_t i = 0; i < m->n_observers; i++)
                 m->observers[i].fn(m, o, what, m->observers[i].arg);
 }
@@ -324,3 +325,5 @@ struct md_object *mdata_container_stack(const struct mdata *m, const struct md_o
         struct md_object *service = mdata_container_service(m, container);
         return service ? mdata_service_stack(m, service) : NULL;
 }
+
+bool mdata_has_service(const struct mdata *m, const struct md_object *container) { return list_of(m, 'c', container->uuid, NULL, MEMBERSHIPS)->n; }

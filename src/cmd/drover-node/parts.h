@@ -1,0 +1,5 @@
+/* parts.h: the subcommands of drover-node that have a file of their own: one row in main.c each. */
+#pragma once
+#include "base/options.h"
+
+extern const struct opt_command metadata_command;
