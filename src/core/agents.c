@@ -4,6 +4,7 @@
 
 #include "agent_instance.h"
 #include "agent_key.h"
+#include "health_checks.h"
 #include "settings.h"
 #include "simagent.h"
 
@@ -163,6 +164,7 @@ static void host_agent_changed(struct core *c, struct record *h, enum state_id n
                                 service_trigger(c, record_int(l->v[i], F_serviceId));
                 }
                 services_hosts_changed(c, h->account_id);
+                health_review_soon(c, h->account_id);
         }
 }
 
@@ -230,6 +232,7 @@ int hosts_evacuate(struct core *c, struct record *h, struct dr_error *err) {
 
 void host_idle(struct core *c, struct record *h) {
         hosts_resnapshot(c, h);
+        health_host_look(c, h);
         int64_t after = record_int(h, F_removeAfter);
         struct record *agent = world_get(c->world, T_agent, record_int(h, F_agentId));
         if (!after || !agent || agent->state != S_disconnected)
@@ -248,6 +251,7 @@ void host_idle(struct core *c, struct record *h) {
 void host_state_changed(struct core *c, struct record *h, enum state_id old, enum state_id now) {
         if (now == S_active || now == S_removed || old == now) {        /* old == now: its labels changed */
                 services_hosts_changed(c, h->account_id);
+                health_review_soon(c, h->account_id);
         }
         if (now == S_removed) {
                 struct record *agent = world_get(c->world, T_agent, record_int(h, F_agentId));

@@ -15,6 +15,7 @@ void host_state_changed(struct core *c, struct record *host, enum state_id old, 
 
 core_handler generic_object_create;             /* pull_task.c */
 core_handler external_event_create, service_event_create;
+void service_event_idle(struct core *c, struct record *event);
 core_handler physical_host_bootstrap, machine_driver_create, machine_driver_activate;   /* machines.c */
 
 /* volumes.c */

@@ -109,6 +109,10 @@ void core_state_changed(struct core *c, struct record *r, enum state_id old, enu
 
 /* hosts.c, for the rest of the core */
 uint64_t hosts_heard_ms(const struct core *c, int64_t host_id);         /* monotonic; 0: never */
+/* Nothing was heard of it for two heartbeats: whether, and since or from when (monotonic; UINT64_MAX: it was never expected). */
+bool hosts_silent(struct core *c, int64_t host_id);
+uint64_t hosts_silent_at(struct core *c, int64_t host_id);
+bool hosts_note_silent(struct core *c, int64_t host_id);                /* true: that is news since it was last heard */
 void hosts_flush(struct core *c);                                       /* sends what became durable: end of core_store_event() */
 void hosts_resnapshot(struct core *c, struct record *host);
 void hosts_forget_instance(struct core *c, const struct record *instance);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/times.h"
+#include "health_checks.h"
 #include "hosts.h"
 #include "settings.h"
 
@@ -140,6 +141,7 @@ int core_load(struct core *c, struct dr_error *err) {
         core_make_defaults(c);
         core_resume_runs(c);
         hosts_loaded(c);
+        health_loaded(c);
         return 0;
 }
 

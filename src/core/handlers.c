@@ -1,6 +1,7 @@
 /* handlers.c: which applier does which process, and who is told of a state. */
 #include "adopt.h"
 #include "applier.h"
+#include "health_checks.h"
 
 /* A process that is not here has nothing to do: it goes straight to its delegate or its done state. Agents connect by themselves once active
  * (agent.md 6), and deactivating a host stops nothing there. */
@@ -62,6 +63,8 @@ void core_idle_trigger(struct core *c, struct record *r) {
         case T_instance: instance_idle(c, r); break;
         case T_service:  service_idle(c, r); break;
         case T_volume:   volume_idle(c, r); break;
+        case T_account:  health_review(c, r); break;
+        case T_serviceEvent: service_event_idle(c, r); break;
         case T_containerEvent: container_event_idle(c, r); break;
         default:         break;
         }
@@ -74,6 +77,7 @@ void core_state_changed(struct core *c, struct record *r, enum state_id old, enu
         case T_instance: instance_state_changed(c, r, old, now); break;
         case T_service:
                 health_changed(c, r->id);
+                health_service_changed(c, r);
                 break;
         default:         break;
         }

@@ -3,11 +3,14 @@
 
 #include "base/log.h"
 #include "core-internal.h"
+#include "health_checks.h"
 #include "formats/json.h"
 #include "settings.h"
 #include "simagent.h"
 
 #include <stdio.h>
+
+enum { SILENT_HEARTBEATS = 2 };         /* so many missed: its checks no longer count (DESIGN.md) */
 
 struct host_rt {
         int64_t host_id, agent_id;
@@ -16,6 +19,7 @@ struct host_rt {
         uint64_t rev;                   /* of the desired state in this epoch */
         bool synced;                    /* a full report came over this link */
         bool wants_snapshot;
+        bool silent;                    /* noted by health_checks.c: whoever it checks was looked at */
         struct adopt_pace pace;
         struct map obs;                 /* instance id -> struct observation */
         VEC(struct desired) outbox;     /* durable, to go with the next flush */
@@ -381,9 +385,27 @@ void hosts_heard(struct core *c, struct host_link *l) {
         if (!rt)
                 return;
         rt->heard_ms = core_mono_ms(c);
-        struct record *agent = world_get(c->world, T_agent, rt->agent_id);
+        struct record *agent = world_get(c->world, T_agent, rt->agent_id), *host = rt->silent ? world_get(c->world, T_host, rt->host_id) : NULL;
         if (agent && agent->state != S_active)
                 core_wake(c, agent);
+        if (host) {
+                core_wake(c, host);
+                health_review_soon(c, host->account_id);
+        }
+        rt->silent = false;
+}
+
+uint64_t hosts_silent_at(struct core *c, int64_t host_id) {
+        const struct host_rt *rt = rt_get(c, host_id);
+        return rt ? rt->heard_ms + SILENT_HEARTBEATS * (uint64_t) setting_int(c, "drover.host.heartbeat.millis") : UINT64_MAX;
+}
+bool hosts_silent(struct core *c, int64_t host_id) { return core_mono_ms(c) >= hosts_silent_at(c, host_id); }
+bool hosts_note_silent(struct core *c, int64_t host_id) {
+        struct host_rt *rt = rt_get(c, host_id);
+        bool news = rt && !rt->silent;
+        if (news)
+                rt->silent = true;
+        return news;
 }
 
 static struct text *text_or_null(const char *s) { return s && *s ? text_get(s, strlen(s)) : NULL; }

@@ -7,6 +7,7 @@
 #include "service_log.h"
 
 #include "agent_instance.h"
+#include "health_checks.h"
 #include "base/log.h"
 #include "engine/place.h"
 #include "model/launch.h"
@@ -31,7 +32,7 @@ static bool host_answers(struct core *c, const struct record *i) {
         if (!h)
                 return false;
         const struct record *agent = world_get(c->world, T_agent, record_int(h, F_agentId));
-        if (!agent)
+        if (!agent || (hosts_silent(c, h->id) && health_is_checked(c, i)))      /* a checked one does not wait for reconnecting (DESIGN.md) */
                 return false;
         return agent->state == S_active || agent->state == S_finishing_reconnect || agent->state == S_reconnected ||
                hosts_connected(c, h);
@@ -120,10 +121,10 @@ static void unit_of(struct core *c, struct record *i, struct place_request *req)
                         vec_push(&req->instances, l->v[k]);
 }
 
-struct placing { struct core *c; int64_t only; };        /* only: the host that has its volumes; 0: any */
+struct placing { struct core *c; int64_t only; bool heard; };    /* only: the host that has its volumes; 0: any. heard: no silent one */
 static bool usable(void *arg, const struct record *host) {
         const struct placing *p = arg;
-        return host_usable(p->c, host) && (!p->only || host->id == p->only);
+        return host_usable(p->c, host) && (!p->only || host->id == p->only) && !(p->heard && hosts_silent(p->c, host->id));
 }
 
 /* The host of a local volume that one of them mounts by id (storage.md 7); 0: none. */
@@ -148,7 +149,12 @@ static int place(struct core *c, struct record *i, struct dr_error *err) {
         unit_of(c, i, &req);
         placing.only = host_of_volumes(c, &req);
         struct record *host = NULL;
+        placing.heard = health_is_checked(c, i);        /* what comes in place of an unhealthy one does not go where that was lost */
         int r = place_unit(&req, &host, err);
+        if (r < 0 && placing.heard) {
+                placing.heard = false;
+                r = place_unit(&req, &host, err);
+        }
         if (r == 0)
                 for (size_t k = 0; k < req.instances.n; k++)
                         if (!record_int(req.instances.v[k], F_hostId))
@@ -339,6 +345,9 @@ void instance_idle(struct core *c, struct record *i) {
                 (void) core_process_start(c, i, P_instance_remove, NULL, NULL);
                 return;
         }
+        health_timeout_look(c, i);
+        if (i->run)
+                return;
         const struct observation *o = hosts_observation(c, i);
         int64_t host = record_int(i, F_hostId), gen = record_int(i, F_generation);
         if (record_bool(i, F_nativeContainer)) {
@@ -395,8 +404,11 @@ void instance_state_changed(struct core *c, struct record *i, enum state_id old,
                 service_trigger(c, service);
                 health_changed(c, service);
         }
-        if (now == S_running)
+        if (now == S_running) {
                 selected_instance(c, i);
+                if (old != S_updating_running)
+                        health_started(c, i);
+        }
         if (now == S_running || now == S_stopped || now == S_error || now == S_removed)
                 wake_dependants(c, i);
         if (old == S_running && (now == S_stopping || now == S_restarting)) {

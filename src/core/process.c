@@ -3,6 +3,7 @@
  * A run is part of its record's row, so it is recorded with the state it leads to and resumes after a restart. Handlers are
  * level-triggered: they look, act, and say "not yet" until what they want is there. Times and back-off: api.md 4.3. */
 #include "core-internal.h"
+#include "health_checks.h"
 #include "pull_task.h"
 
 #include "base/log.h"
@@ -131,6 +132,8 @@ int core_process_start(struct core *c, struct record *r, enum process_id p, stru
         const struct process_def *def = process_get(p);
         enum state_id from = (enum state_id) r->state, via;
         assert(def && def->base == r->type);
+        if (def->state_field == F_healthState)
+                return health_process(c, r, p, err);
         if (!process_edge(def, from, &via, NULL)) {
                 if (process_is_done(def, from) && !r->run)
                         return 0;               /* already there */

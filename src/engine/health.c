@@ -75,3 +75,10 @@ const char *stack_health(const struct world *w, const struct record *stack) {
 const char *account_health(const struct world *w, const struct record *account) {
         return roll_up(world_of_account(w, T_stack, account->id), false);
 }
+
+bool health_is_watched(const struct world *w, int64_t account_id) {
+        const struct record *account = world_get(w, T_account, account_id);
+        int64_t id = account ? record_int(account, F_healthcheckServiceId) : 0;
+        const struct record *s = id ? world_get(w, T_service, id) : NULL;
+        return s && !gone(s);
+}

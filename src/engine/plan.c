@@ -16,6 +16,7 @@ struct unit {
         int index;
         int64_t create_index, host;     /* host: global services, where it belongs */
         bool bad, unhealthy, going;     /* going: some member is on its way out */
+        bool sick, well;                /* sick: unhealthy by its checks, which is not always a reason to renew it; well: every member is healthy */
         bool blocked;                   /* a set-aside container holds what the next one needs: nothing is made or started */
         const char *message;
 };
@@ -117,18 +118,27 @@ static bool is_started(const struct record *i) {
         return i->state == S_running || i->state == S_updating_running || (once_ran(i) && (i->state == S_stopped || i->state == S_stopping));
 }
 
-static bool is_unhealthy(const struct plan_request *req, const struct record *i) {
+/* Its host is gone, or was lost while it was on its way. */
+static bool is_lost(const struct plan_request *req, const struct record *i) {
         int64_t host_id = record_int(i, F_hostId);
         const struct record *host = host_id ? world_get(req->world, T_host, host_id) : NULL;
         if (host_id && (!host || host->state == S_removing || host->state == S_removed))
                 return true;
-        if (host && is_transitioning(i) && req->lost(req->arg, host))
-                return true;
+        return host && is_transitioning(i) && req->lost(req->arg, host);
+}
+
+/* What its checkers say (4.6). */
+static bool is_sick(const struct record *i) {
         const char *health = record_str(i, F_healthState);
         return str_eq(health, "unhealthy") || str_eq(health, "updating-unhealthy");
 }
+static bool is_well(const struct record *i) {
+        const char *health = record_str(i, F_healthState);
+        return is_started(i) && !is_sick(i) && !str_eq(health, "initializing") && !str_eq(health, "reinitializing") && !str_eq(health, "updating-reinitializing");
+}
 
 static void judge(const struct plan_request *req, struct unit *u) {
+        size_t well = 0;
         for (size_t k = 0; k < u->members.n; k++) {
                 struct record *i = u->members.v[k];
                 if (is_going(i)) {
@@ -139,8 +149,11 @@ static void judge(const struct plan_request *req, struct unit *u) {
                         u->bad = true;
                         u->message = record_str(i, F_transitioningMessage);
                 }
-                u->unhealthy |= is_unhealthy(req, i);
+                u->unhealthy |= is_lost(req, i);
+                u->sick |= is_sick(i);
+                well += is_well(i);
         }
+        u->well = well && well == u->members.n;
         for (size_t k = 0; k < u->aside.n; k++)
                 u->blocked |= upgrade_still_runs(u->aside.v[k]);
         u->blocked &= !upgrade_conf(req->service).start_first;
@@ -168,9 +181,24 @@ struct planning {
         struct plan *plan;
         VEC(struct unit *) units;
         struct map by_du;               /* du id -> unit */
+        bool renews;                    /* the unhealthy are exchanged */
 };
 
 static void step(struct planning *p, struct plan_step s) { vec_push(&p->plan->steps, s); }
+
+/* Whether the service's strategy, which is its primary's, exchanges what is unhealthy now (4.6). */
+static bool renews_sick(const struct planning *p) {
+        struct json_object *check = json_get_object(service_lc(p->req->service, 0), "healthCheck");
+        const char *strategy = json_str(check, "strategy", NULL);
+        if (str_eq(strategy, "none"))
+                return false;
+        if (!str_eq(strategy, "recreateOnQuorum"))
+                return true;
+        int64_t well = 0;
+        for (size_t k = 0; k < p->units.n; k++)
+                well += p->units.v[k]->well && !record_bool(p->units.v[k]->du, F_evictable);
+        return well >= MAX(json_int(json_get_object(check, "recreateOnQuorumStrategyConfig"), "quorum", 1), (int64_t) 1);
+}
 
 static void collect_units(struct planning *p) {
         const struct world *w = p->req->world;
@@ -214,6 +242,9 @@ static void collect_units(struct planning *p) {
                 judge(p->req, u);
         }
         vec_sort(&p->units, by_create_index);
+        p->renews = renews_sick(p);
+        for (size_t k = 0; k < p->units.n; k++)
+                p->units.v[k]->unhealthy |= p->units.v[k]->sick && p->renews;
 }
 
 static void remove_instance(struct planning *p, struct record *i, const char *reason) {
@@ -239,7 +270,7 @@ static void renew_unit(struct planning *p, struct unit *u) {
         p->plan->waiting = true;
         for (size_t k = 0; k < u->members.n; k++) {
                 struct record *i = u->members.v[k];
-                if (!is_going(i) && (i->state == S_error || is_unhealthy(p->req, i)))
+                if (!is_going(i) && (i->state == S_error || is_lost(p->req, i) || (p->renews && is_sick(i))))
                         remove_instance(p, i, i->state == S_error ? BAD : UNHEALTHY);
         }
 }

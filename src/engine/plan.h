@@ -54,4 +54,6 @@ int64_t service_desired(const struct plan_request *req);
 /* orchestration.md 1.12: "healthy", "degraded", "unhealthy", "initializing", "started-once". */
 const char *service_health(const struct plan_request *req);
 const char *stack_health(const struct world *w, const struct record *stack);
+/* Does anybody check health in this environment (a healthcheck service: core/health_checks.h)? */
+bool health_is_watched(const struct world *w, int64_t account_id);
 const char *account_health(const struct world *w, const struct record *account);

@@ -45,7 +45,7 @@ struct upgrade_conf upgrade_conf(const struct record *s) {
 
 /* Somebody reports health in this environment: then a container with a check that nothing is known of is not healthy yet. */
 static bool health_is_reported(const struct world *w, const struct record *i) {
-        return launch_json(i, "healthCheck") && world_of_account(w, T_healthcheckInstanceHostMap, i->account_id)->n;
+        return launch_json(i, "healthCheck") && health_is_watched(w, i->account_id);
 }
 
 bool upgrade_serves(const struct world *w, const struct record *i, bool health) {

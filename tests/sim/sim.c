@@ -204,6 +204,15 @@ struct record *sim_service(struct sim *s, struct record *stack, const char *name
         return r;
 }
 
+void sim_checkers(struct sim *s) {
+        struct record *stack = sim_stack(s, "healthcheck");
+        core_put_bool(s->core, stack, F_system, true);
+        struct record *svc = sim_service(s, stack, "healthcheck", 1, "{\"imageUuid\":\"docker:health\",\"labels\":{\"io.rancher.scheduler.global\":\"true\"}}");
+        core_put_bool(s->core, svc, F_system, true);
+        bool running = sim_converge(s, 600000);
+        assert(running);
+}
+
 void sim_scale(struct sim *s, int64_t service_id, int scale) {
         struct record *r = world_get(core_world(s->core), T_service, service_id);
         if (!r)

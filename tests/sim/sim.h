@@ -35,6 +35,8 @@ const char *sim_disagreement(struct sim *s);
 
 struct record *sim_stack(struct sim *s, const char *name);
 struct record *sim_service(struct sim *s, struct record *stack, const char *name, int scale, const char *lc_json);
+/* The environment gets a health check service, which runs; what it reports is up to the test. */
+void sim_checkers(struct sim *s);
 void sim_scale(struct sim *s, int64_t service_id, int scale);
 /* An in-service upgrade: strategy is an inServiceUpgradeStrategy. Returns 0, or negative: not in this state. */
 int sim_upgrade(struct sim *s, int64_t service_id, const char *strategy_json);

@@ -158,8 +158,7 @@ TEST(s45_a_canceled_upgrade_stops_at_once_and_goes_on_or_back) {
 TEST(s46_it_waits_for_health_where_a_check_exists) {
         struct sim s;
         struct record *svc = begin(&s, 4, 2, 2, image, NULL);
-        struct record *check = core_create(s.core, T_healthcheckInstanceHostMap, SIM_ENVIRONMENT);       /* somebody reports health here */
-        check->state = S_active;
+        sim_checkers(&s);               /* somebody reports health here */
         CHECK_INT(sim_upgrade(&s, svc->id, "{\"intervalMillis\":100,\"launchConfig\":{\"imageUuid\":\"docker:busybox:2\",\"healthCheck\":{\"port\":80}}}"), ==, 0);
         sim_run(&s, 60000);
         STATE(svc, "upgrading");

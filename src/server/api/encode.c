@@ -1,3 +1,4 @@
+#include "core/health_checks.h"
 #include "encode.h"
 
 #include <stdio.h>
@@ -219,6 +220,25 @@ static void encode_actions(struct api_req *req, struct jw *w, const struct recor
         jw_end(w);
 }
 
+/* Not in any schema, but there (api.md 3.3). */
+static void encode_health_checks(struct api_req *req, struct jw *w, const struct record *r) {
+        char id[ID_TEXT_MAX];
+        struct health_check l[HEALTH_CHECKERS];
+        size_t n = health_checks_get(r, l);
+        if (!n)
+                return;
+        jw_key(w, "healthcheckStates");
+        jw_begin_array(w);
+        for (size_t k = 0; k < n; k++) {
+                jw_begin_object(w);
+                jw_kstring(w, "type", "healthcheckState");
+                jw_kstring(w, "hostId", id_format(req->version, T_host, l[k].host_id, id));
+                jw_kstring(w, "healthState", health_check_state_to_string((int) l[k].state));
+                jw_end(w);
+        }
+        jw_end(w);
+}
+
 bool encode_record(struct api_req *req, struct jw *w, const struct record *r,
                    void (*extra)(struct api_req *req, struct jw *w, const struct record *r, void *arg), void *arg) {
         const struct type_def *def = api_type_of(req, r);
@@ -241,6 +261,8 @@ bool encode_record(struct api_req *req, struct jw *w, const struct record *r,
                 if (f->id != F_id && f->id != F_type && field_visible(f, req->role) && (f->flags & FF_IN_LIST))
                         encode_field(req, w, r, f);
         }
+        if (r->type == T_instance && req->version == API_V2_BETA)
+                encode_health_checks(req, w, r);
         if (extra)
                 extra(req, w, r, arg);
         jw_end(w);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "core/health_checks.h"
 #include "core/settings.h"
 #include "fields.h"
 #include "formats/json.h"
@@ -124,6 +125,22 @@ static void mounts(struct maker *m) {
         }
 }
 
+static void health_checks(struct maker *m) {
+        struct health_check l[HEALTH_CHECKERS];
+        size_t n = health_checks_get(m->src, l);
+        for (size_t k = 0; k < n; k++) {
+                m->next = l[k].number;          /* the id stays with the check while others come and go */
+                struct record *r = row(m, S_active);
+                if (!r)
+                        return;
+                record_put(r, F_instanceId, value_int(m->src->id));
+                record_put(r, F_hostId, value_int(l[k].host_id));
+                record_put(r, F_healthState, value_str(health_check_state_to_string((int) l[k].state)));
+                if (l[k].reported_s)
+                        record_put(r, F_externalTimestamp, value_int(l[k].reported_s));
+        }
+}
+
 /* ---- of pools ---- */
 static void pool_hosts(struct maker *m) {
         int64_t host = record_int(m->src, F_hostId);
@@ -169,6 +186,7 @@ static const struct view views[] = {
         { T_ipAddress, T_instance, ADDRESS_OF_INSTANCE, ADDRESS_SOURCES, 1, instance_addresses },
         { T_ipAddress, T_host, ADDRESS_OF_HOST, ADDRESS_SOURCES, 1, host_addresses },
         { T_mount, T_instance, 0, 1, 256, mounts },
+        { T_healthcheckInstanceHostMap, T_instance, 0, 1, HEALTH_CHECK_IDS, health_checks },
         { T_storagePoolHostMap, T_storagePool, 0, 1, 1, pool_hosts },
         { T_volumeStoragePoolMap, T_volume, 0, 1, 1, volume_pools },
         { T_label, T_instance, 0, 2, 1024, instance_label_rows },

@@ -64,14 +64,20 @@ void container_event_create(struct api_req *req, struct record *r, const struct 
 /* ---- health reports ---- */
 int service_event_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err) {
         (void) def;
-        const struct value *uuid = field_values_get(values, F_healthcheckUuid);
+        const struct value *uuid = field_values_get(values, F_healthcheckUuid), *at = field_values_get(values, F_externalTimestamp);
+        const struct value *health = field_values_get(values, F_reportedHealth);
+        struct checked what;
         if (old)
                 return 0;
-        const struct record *map = uuid && uuid->tag == V_STR ? service_event_check(api_core(req), uuid->t->s) : NULL;
-        if (!map || map->account_id != environment_of(req))
+        if (!at || at->tag != V_INT)
+                return dr_fail(err, DR_E_MISSING_REQUIRED, "externalTimestamp", "the time of the report is missing");
+        if (!uuid || uuid->tag != V_STR || !service_event_find(api_core(req), environment_of(req), uuid->t->s, &what))
                 return dr_fail(err, DR_E_CANT_VERIFY_HEALTHCHECK, NULL, "the agent does not make this check");
-        values_set(values, F_hostId, value_int(record_int(map, F_hostId)));
-        values_set(values, F_instanceId, value_int(record_int(map, F_instanceId)));
+        const struct record *changes = service_event_network_changes(api_core(req), environment_of(req));
+        if (changes && health && health->tag == V_STR && str_starts(health->t->s, "DOWN"))
+                return dr_fail(err, DR_E_CONFLICT, NULL, "service \"%.100s\" of the network is being upgraded: report again later", record_name(changes));
+        values_set(values, F_hostId, value_int(what.host_id));
+        values_set(values, F_instanceId, value_int(what.instance->id));
         return 0;
 }
 
