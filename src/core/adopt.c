@@ -1,5 +1,6 @@
 #include "adopt.h"
 
+#include "addresses.h"
 #include "base/log.h"
 #include "formats/docker_inspect.h"
 #include "model/launch.h"
@@ -185,6 +186,9 @@ enum step adopt_create(struct core *c, struct record *i, struct run *run, struct
         text_unref(dr_take(run->reply));
         text_unref(dr_take(run->event));
         run->deadline_ms = 0;
+        struct dr_error err;
+        if (addresses_give(c, i, &err) < 0)     /* it is there all the same */
+                log_warning("an adopted container has no network", "container", record_name(i), "reason", err.message, NULL);
         return json_bool(data, "running", true) ? STEP_DELEGATE : STEP_DONE;
 }
 

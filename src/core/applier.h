@@ -26,6 +26,10 @@ void volumes_observed(struct core *c, struct record *instance, struct json_objec
 /* A container has gone: what of its volumes nobody else has is removed or left as its strategy says. */
 void volumes_instance_gone(struct core *c, const struct record *instance);
 
+/* networks.c */
+core_handler network_driver_activate, network_driver_update, network_driver_remove, network_create, network_activate, network_deactivate, network_remove, subnet_deactivate;
+void network_state_changed(struct core *c, const struct record *r, enum state_id now);
+
 /* environment.c */
 core_handler account_deactivate, account_remove;
 void environment_stack_goes(struct core *c, const struct record *stack);        /* a system stack is being removed: what cannot be without it */

@@ -1,6 +1,7 @@
 /* batch.c: changes with undo, their commit, and what waits for it. */
 #include "core-internal.h"
 
+#include "addresses.h"
 #include "base/log.h"
 
 enum { ROW_BYTES_MAX = 32 << 20 };
@@ -102,6 +103,7 @@ static void leave_world(struct core *c, struct record *r, bool to_history) {
         u->deleted = true;
         if (r->type == T_instance)
                 unit_lost_member(c, r);
+        addresses_left(c, r);
         u->to_history = to_history;
         struct text *progress = map_del(&c->progress, record_key(r));
         text_unref(progress);
@@ -228,6 +230,7 @@ void core_roll_back(struct core *c, uint64_t from_seq, const char *why) {
         for (size_t i = 0; i < gone.n; i++)             /* newest first */
                 undo_batch(c, gone.v[i], &to_wake);
         c->stats.rolled_back += gone.n;
+        addresses_rebuild(c);
         map_foreach(&to_wake, s)
                 queue_push(c, s->key);
         map_done(&to_wake);

@@ -49,6 +49,7 @@ struct core {
         struct map progress;            /* key -> struct text *: what a run says of itself */
         struct map selectors;           /* selected.c: service id -> non-NULL: it has a selectorContainer */
         bool selectors_read;
+        struct map address_pools;       /* addresses.c: subnet id -> struct address_pool *, derived */
         struct smap waiting;            /* event id (run->event->s) -> key + 1 */
 
         struct map blob_ids;            /* struct text * -> blob id: rows that exist or are on their way; holds a reference */

@@ -1,5 +1,6 @@
 #include "core-internal.h"
 
+#include "addresses.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/times.h"
@@ -49,6 +50,7 @@ struct core *core_free(struct core *c) {
         map_foreach(&c->progress, s)
                 text_unref(s->value);
         map_done(&c->selectors);
+        addresses_done(c);
         map_done(&c->progress);
         smap_done(&c->waiting);
         map_foreach(&c->blob_ids, s)
@@ -125,6 +127,7 @@ int core_load(struct core *c, struct dr_error *err) {
         if (r < 0 || l.result < 0)
                 return r < 0 ? r : l.result;
         units_restore(c);
+        addresses_rebuild(c);
         for (unsigned t = 1; t < T_MAX; t++) {
                 if (type_base((enum type_id) t) != (enum type_id) t)
                         continue;

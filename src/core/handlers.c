@@ -39,6 +39,15 @@ static const struct core_handler_row rows[] = {
         { P_machinedriver_create, machine_driver_create },
         { P_machinedriver_activate, machine_driver_activate },
         { P_machinedriver_reactivate, machine_driver_activate },
+        { P_networkdriver_create, network_driver_activate },
+        { P_networkdriver_activate, network_driver_activate },
+        { P_networkdriver_update, network_driver_update },
+        { P_networkdriver_remove, network_driver_remove },
+        { P_network_create, network_create },
+        { P_network_activate, network_activate },
+        { P_network_deactivate, network_deactivate },
+        { P_network_remove, network_remove },
+        { P_subnet_deactivate, subnet_deactivate },
         { P_volume_create, volume_create },
         { P_volume_remove, volume_remove },
         { P_account_deactivate, account_deactivate },
@@ -75,6 +84,7 @@ void core_state_changed(struct core *c, struct record *r, enum state_id old, enu
         case T_agent:    agent_state_changed(c, r, now); break;
         case T_host:     host_state_changed(c, r, old, now); break;
         case T_instance: instance_state_changed(c, r, old, now); break;
+        case T_network: case T_subnet: network_state_changed(c, r, now); break;
         case T_service:
                 health_changed(c, r->id);
                 health_service_changed(c, r);

@@ -2,6 +2,7 @@
  *
  * What runs on a host is told by generation: each start, stop and restart raises it and is done when the host has obeyed that
  * generation. Everything here may run twice: it looks at record and observation, acts, and waits. */
+#include "addresses.h"
 #include "adopt.h"
 #include "applier.h"
 #include "service_log.h"
@@ -234,15 +235,17 @@ enum step instance_start(struct core *c, struct record *i, struct run *run, stru
                 core_progress(c, i, "Waiting for dependencies");
                 return STEP_WAIT;
         }
+        struct dr_error err;
         if (!record_int(i, F_hostId)) {
                 core_progress(c, i, "Scheduling");
-                struct dr_error err;
                 if (place(c, i, &err) < 0) {
                         char text[sizeof err.message + 32];
                         snprintf(text, sizeof text, "Allocation failed: %s", err.message);
                         return start_failed(c, i, ctx, text);
                 }
         }
+        if (!record_bool(i, F_nativeContainer) && addresses_give(c, i, &err) < 0)
+                return start_failed(c, i, ctx, err.message);
         if (!record_bool(i, F_nativeContainer))
                 agent_instance_ensure(c, i);
         run->step = STEP_STARTING;

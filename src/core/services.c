@@ -1,5 +1,7 @@
 /* services.c: life of services and stacks: carries out what engine/plan.h says (orchestration.md 1). */
+#include "addresses.h"
 #include "applier.h"
+#include "networks.h"
 #include "service_log.h"
 
 #include "base/log.h"
@@ -281,6 +283,7 @@ enum step service_reconcile(struct core *c, struct record *s, struct run *run) {
         if (!done)
                 return STEP_WAIT;
         core_clear(c, s, F_holdUntilMs);
+        addresses_converged(c, s);
         return STEP_DONE;
 }
 
@@ -328,6 +331,7 @@ enum step service_update(struct core *c, struct record *s, struct run *run, stru
                 service_log(c, s, NULL, LOG_OF_SERVICE, asked ? "service.update" : "service.trigger", asked ? "Updating service" : "Re-evaluating state");
                 if (asked) {
                         selected_by_service(c, s, false);
+                        addresses_retain(c, s);
                         core_clear(c, s, F_scaleFull);
                 }
                 run->step = 1;
@@ -385,6 +389,8 @@ enum step service_remove(struct core *c, struct record *s, struct run *run, stru
                                 break;
                         core_delete(c, rows->v[rows->n - 1]);
                 }
+        addresses_forget_service(c, s->id);
+        networks_service_gone(c, s);
         struct record *stack = world_get(c->world, T_stack, record_int(s, F_stackId));
         if (stack)
                 core_wake(c, stack);

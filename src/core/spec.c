@@ -5,6 +5,7 @@
 #include "agent_instance.h"
 #include "formats/dockerref.h"
 #include "model/launch.h"
+#include "networks.h"
 #include "registry.h"
 
 #include <ctype.h>
@@ -254,6 +255,7 @@ struct text *instance_spec(struct core *c, const struct record *i) {
         links(c, i, spec);
         volumes(c, i, spec);
         agent_instance_spec(c, i, spec, labels);
+        networks_spec(c, i, spec, labels);
         json_set(spec, "labels", labels);
         int64_t named = record_int_or(i, F_registryCredentialId, json_int(conf, "registryCredentialId", 0));
         struct json_object *auth = registry_auth(c, i->account_id, named, dockerref_from_uuid(json_str(spec, "imageUuid", "")));

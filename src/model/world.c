@@ -10,7 +10,7 @@ static const struct { enum type_id table; enum field_id field; } pairs[] = {
         { T_credential, F_publicValue }, { T_projectMember, F_projectId }, { T_projectMember, F_externalId },
         { T_genericObject, F_key }, { T_agent, F_accountId }, { T_agent, F_registerKey },
         { T_account, F_externalId }, { T_account, F_agentId }, { T_stack, F_name }, { T_volume, F_hostId }, { T_volume, F_externalId }, { T_instanceLink, F_instanceId }, { T_instanceLink, F_targetInstanceId }, { T_setting, F_name },
-        { T_token, F_tokenHash },
+        { T_token, F_tokenHash }, { T_subnet, F_networkId }, { T_serviceIndex, F_serviceId },
 };
 enum { PAIRS = ARRAY_LEN(pairs) };
 

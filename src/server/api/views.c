@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/health_checks.h"
+#include "core/addresses.h"
 #include "core/settings.h"
 #include "fields.h"
 #include "formats/json.h"
@@ -98,8 +99,40 @@ static void ports(struct maker *m) {
 static void instance_addresses(struct maker *m) {
         const char *ip = instance_address(m->req, m->src);
         struct record *r = ip ? row(m, S_active) : NULL;
-        if (r)
-                record_put(r, F_address, value_str(ip));
+        if (!r)
+                return;
+        const struct record *network = addresses_network(api_world(m->req), m->src), *subnet = addresses_subnet(api_world(m->req), m->src);
+        record_put(r, F_address, value_str(ip));
+        record_put(r, F_role, value_str("primary"));
+        record_put(r, F_instanceId, value_int(m->src->id));
+        if (network)
+                record_put(r, F_networkId, value_int(network->id));
+        if (subnet)
+                record_put(r, F_subnetId, value_int(subnet->id));
+}
+
+/* The place of a container on its network; its id is the container's. */
+static void nics(struct maker *m) {
+        char mac[MAC_TEXT];
+        const struct record *network = addresses_network(api_world(m->req), m->src);
+        struct record *r = network ? row(m, while_running(m->src)) : NULL;
+        if (!r)
+                return;
+        record_put(r, F_instanceId, value_int(m->src->id));
+        record_put(r, F_networkId, value_int(network->id));
+        record_put(r, F_deviceNumber, value_int(0));
+        if (addresses_mac(api_world(m->req), m->src, mac))
+                record_put(r, F_macAddress, value_str(mac));
+}
+
+/* Which address is on which of them. */
+static void address_nics(struct maker *m) {
+        const struct record *network = addresses_network(api_world(m->req), m->src);
+        struct record *r = network && instance_address(m->req, m->src) ? row(m, S_active) : NULL;
+        if (!r)
+                return;
+        record_put(r, F_nicId, value_int(m->src->id));
+        record_put(r, F_ipAddressId, value_int(address_id(m->src->id, ADDRESS_OF_INSTANCE)));
 }
 
 static void host_addresses(struct maker *m) {
@@ -185,6 +218,8 @@ static const struct view views[] = {
         { T_port, T_instance, 0, 1, 1024, ports },
         { T_ipAddress, T_instance, ADDRESS_OF_INSTANCE, ADDRESS_SOURCES, 1, instance_addresses },
         { T_ipAddress, T_host, ADDRESS_OF_HOST, ADDRESS_SOURCES, 1, host_addresses },
+        { T_nic, T_instance, 0, 1, 1, nics },
+        { T_ipAddressNicMap, T_instance, 0, 1, 1, address_nics },
         { T_mount, T_instance, 0, 1, 256, mounts },
         { T_healthcheckInstanceHostMap, T_instance, 0, 1, HEALTH_CHECK_IDS, health_checks },
         { T_storagePoolHostMap, T_storagePool, 0, 1, 1, pool_hosts },

@@ -1,6 +1,7 @@
 #include "environments.h"
 
 #include "base/map.h"
+#include "engine/networks.h"
 #include "make_stacks.h"
 #include "model/infra.h"
 #include "public_templates.h"
@@ -31,26 +32,11 @@ static void put_orchestration(struct core *c, struct record *project, unsigned w
                 core_put_bool(c, project, F_virtualMachine, kind.virtual_machine);
 }
 
-/* The network that containers of mode "managed" get (orchestration.md 7.1): the one there is while it can be used, else the last active one, else
- * one that is on its way. */
-static bool is_usable_network(const struct record *n) {
-        return (n->state == S_activating || n->state == S_active || n->state == S_updating_active) && n->kind != T_hostOnlyNetwork &&
-               !str_starts(str_or(record_str(n, F_kind), type_name((enum type_id) n->kind)), "docker");
-}
-
+/* The network that containers of mode "managed" get (orchestration.md 7.1). */
 static void put_default_network(struct core *c, struct record *project) {
-        const struct records *l = world_of_account(core_world(c), T_network, project->id);
-        int64_t now = record_int(project, F_defaultNetworkId), last = 0, coming = 0;
-        for (size_t i = 0; i < l->n; i++) {
-                const struct record *n = l->v[i];
-                if (!is_usable_network(n))
-                        continue;
-                if (n->id == now)
-                        return;
-                *(n->state == S_activating ? &coming : &last) = n->id;
-        }
-        if (last || coming)
-                core_put_int(c, project, F_defaultNetworkId, last ? last : coming);
+        const struct record *n = network_default(core_world(c), project->id);
+        if (n)
+                core_put_int(c, project, F_defaultNetworkId, n->id);
         else
                 core_clear(c, project, F_defaultNetworkId);
 }

@@ -1,4 +1,5 @@
 /* Services that are a storage or network driver (spec api.md 3.6, storage.md 3): the driver is a row of its own, with the service. */
+#include "base/map.h"
 #include "formats/json.h"
 #include "server/api/change.h"
 #include "types.h"
@@ -38,6 +39,8 @@ static void driver_put(struct api_req *req, struct record *service) {
         put_driver(c, driver, o);
         if (fresh)
                 (void) core_process_start(c, driver, storage ? P_storagedriver_create : P_networkdriver_create, NULL, NULL);      /* allowed: it is new */
+        else if (!storage && core_process_allowed(driver, P_networkdriver_update))
+                (void) core_process_start(c, driver, P_networkdriver_update, NULL, NULL);
 }
 
 void driver_service_create(struct api_req *req, struct record *r, const struct field_values *values) {
@@ -51,21 +54,63 @@ void driver_service_update(struct api_req *req, struct record *r, const struct f
                 driver_put(req, r);
 }
 
+/* ---- in use ---- */
+static void add_id(struct api_req *req, struct sbuf *list, enum type_id type, int64_t id) {
+        char text[ID_TEXT_MAX];
+        sbuf_printf(list, "%s%s", list->len ? "," : "", id_format(req->version, type, id, text));
+}
+
+static bool is_live(const struct record *r) { return r->state != S_removing && r->state != S_removed && r->state != S_purging && r->state != S_purged; }
+
+static void volumes_of(struct api_req *req, const struct record *driver, struct sbuf *list) {
+        const struct records *l = world_of_account(api_world(req), T_volume, driver->account_id);
+        for (size_t i = 0; i < l->n; i++)
+                if (record_int(l->v[i], F_storageDriverId) == driver->id && is_live(l->v[i]))
+                        add_id(req, list, T_volume, l->v[i]->id);
+}
+
+/* Containers on its networks, but for those of the infrastructure, which goes or comes with it; and networks that somebody made with it. */
+static void users_of_networks(struct api_req *req, const struct record *driver, struct sbuf *list) {
+        struct world *w = api_world(req);
+        struct map ours = { 0 };
+        const struct records *l = world_of_account(w, T_network, driver->account_id);
+        const char *own = json_str(record_json(driver, F_defaultNetwork), "name", NULL);
+        for (size_t i = 0; i < l->n; i++) {
+                if (record_int(l->v[i], F_networkDriverId) != driver->id || !is_live(l->v[i]))
+                        continue;
+                map_set(&ours, (uint64_t) l->v[i]->id, l->v[i]);
+                if (l->v[i]->state == S_active && !str_eq(record_name(l->v[i]), own))
+                        add_id(req, list, T_network, l->v[i]->id);
+        }
+        l = world_of_account(w, T_instance, driver->account_id);
+        for (size_t i = 0; ours.n && i < l->n; i++)
+                if (record_int(l->v[i], F_primaryNetworkId) && map_get(&ours, (uint64_t) record_int(l->v[i], F_primaryNetworkId)) &&
+                    is_live(l->v[i]) && !record_bool(l->v[i], F_system))
+                        add_id(req, list, T_instance, l->v[i]->id);
+        map_done(&ours);
+}
+
 /* Who uses the driver, as a list of ids in *detail (the caller frees); false: nobody. */
 static bool in_use(struct api_req *req, const struct record *driver, char **detail) {
         auto_sbuf struct sbuf list = SBUF(2000);
-        const struct records *l = world_of_account(api_world(req), T_volume, driver->account_id);
-        char id[ID_TEXT_MAX];
-        for (size_t i = 0; driver->type == T_storageDriver && i < l->n; i++)
-                if (record_int(l->v[i], F_storageDriverId) == driver->id && l->v[i]->state != S_removed && l->v[i]->state != S_removing)
-                        sbuf_printf(&list, "%s%s", list.len ? "," : "", id_format(req->version, T_volume, l->v[i]->id, id));
-        l = world_of_account(api_world(req), T_network, driver->account_id);
-        for (size_t i = 0; driver->type == T_networkDriver && i < l->n; i++)
-                if (record_int(l->v[i], F_networkDriverId) == driver->id && l->v[i]->state == S_active)
-                        sbuf_printf(&list, "%s%s", list.len ? "," : "", id_format(req->version, T_network, l->v[i]->id, id));
+        (driver->type == T_storageDriver ? volumes_of : users_of_networks)(req, driver, &list);
         bool used = list.len > 0;
         *detail = sbuf_steal(&list);
         return used;
+}
+
+int driver_services_check_unused(struct api_req *req, const struct record *stack, struct dr_error *err) {
+        const struct records *l = world_by_int(api_world(req), T_service, F_stackId, stack->id);
+        for (size_t i = 0; i < l->n; i++) {
+                bool storage = l->v[i]->kind == T_storageDriverService;
+                if (!storage && l->v[i]->kind != T_networkDriverService)
+                        continue;
+                const struct record *driver = driver_of(req, l->v[i], storage ? T_storageDriver : T_networkDriver);
+                auto_free char *detail = NULL;
+                if (driver && in_use(req, driver, &detail))
+                        return dr_fail(err, DR_E_DRIVER_IN_USE, NULL, "%s", detail);
+        }
+        return 0;
 }
 
 int driver_service_remove(struct api_req *req, struct record *r, struct dr_error *err) {
@@ -76,12 +121,12 @@ int driver_service_remove(struct api_req *req, struct record *r, struct dr_error
         if (!driver)
                 return -ENOSYS;
         struct core *c = api_core(req);
-        enum process_id off = driver->type == T_storageDriver ? P_storagedriver_deactivate : P_networkdriver_deactivate,
-                        gone = driver->type == T_storageDriver ? P_storagedriver_remove : P_networkdriver_remove;
-        if (core_process_allowed(driver, gone))
-                (void) core_process_start(c, driver, gone, NULL, NULL);
-        else if (core_process_allowed(driver, off))
-                (void) core_process_start(c, driver, off, NULL, NULL);
+        if (driver->type == T_networkDriver)            /* it and its networks go after the service's containers (core/networks.h) */
+                return -ENOSYS;
+        if (core_process_allowed(driver, P_storagedriver_remove))
+                (void) core_process_start(c, driver, P_storagedriver_remove, NULL, NULL);
+        else if (core_process_allowed(driver, P_storagedriver_deactivate))
+                (void) core_process_start(c, driver, P_storagedriver_deactivate, NULL, NULL);
         return -ENOSYS;
 }
 

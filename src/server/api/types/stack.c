@@ -81,6 +81,10 @@ void stack_create_hook(struct api_req *req, struct record *r, const struct field
         remember(req, r);
 }
 
+int stack_remove_hook(struct api_req *req, struct record *r, struct dr_error *err) {
+        return driver_services_check_unused(req, r, err) < 0 ? -EBUSY : -ENOSYS;
+}
+
 static void add_outputs(struct api_req *req, struct record *r, const struct field_values *in) {
         const struct value *outputs = field_values_get(in, F_outputs);
         AUTO(json_free) struct json_object *all = record_json(r, F_outputs) ? json_copy(record_json(r, F_outputs)) : json_object_new_object();

@@ -2,7 +2,9 @@
 
 static const struct type_hooks rows[] = {
         { .type = T_setting, .on_post = setting_post, .on_remove = setting_remove },
-        { .type = T_stack, .on_validate = stack_validate, .on_create = stack_create_hook, .on_action = stack_action, .on_link = stack_link },
+        { .type = T_stack, .on_validate = stack_validate, .on_create = stack_create_hook, .on_action = stack_action, .on_link = stack_link,
+          .on_remove = stack_remove_hook },
+        { .type = T_network, .on_validate = network_validate, .on_remove = network_remove_hook },
         { .type = T_service, .on_validate = service_validate, .on_action = service_action, .on_link = service_access_link },
         { .type = T_storageDriverService, .on_validate = service_validate, .on_action = driver_service_action, .on_create = driver_service_create,
           .on_update = driver_service_update, .on_remove = driver_service_remove, .on_link = service_access_link },

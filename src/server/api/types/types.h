@@ -88,6 +88,11 @@ void lb_launch_config(struct json_object *lc, const char *own_image);
 void driver_service_create(struct api_req *req, struct record *r, const struct field_values *values);
 void driver_service_update(struct api_req *req, struct record *r, const struct field_values *values, bool changed);
 int driver_service_remove(struct api_req *req, struct record *r, struct dr_error *err);
+/* DRIVER_IN_USE when volumes or containers use a driver that is a service of this stack. */
+int driver_services_check_unused(struct api_req *req, const struct record *stack, struct dr_error *err);
+int network_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
+int network_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
+int stack_remove_hook(struct api_req *req, struct record *r, struct dr_error *err);
 int driver_service_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err);
 int host_template_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
 int user_preference_validate(struct api_req *req, const struct type_def *def, struct field_values *values, struct record *old, struct dr_error *err);
