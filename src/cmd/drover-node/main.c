@@ -4,6 +4,7 @@
 #include "node/agent/agent.h"
 #include "node/agent/supervise.h"
 #include "node/agent/upgrade.h"
+#include "node/cni/plugin.h"
 #include "parts.h"
 #include "node/entry/entry.h"
 
@@ -124,7 +125,7 @@ static const struct opt_command man_command = {
         .name = "man-pages", .summary = "writes this program's manual pages into a folder, for packages", .args = "DIR", .min_args = 1, .max_args = 1, .hidden = true, .run = run_man,
 };
 /* One row per part of the node; links named drover-PART run the part. */
-static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command, &metadata_command, &entry_command, &man_command };
+static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command, &metadata_command, &entry_command, &bridge_command, &ipam_command, &man_command };
 
 static const struct opt_row rows[] = {
         { .name = "config", .arg = "FILE", .type = OPT_CONFIG, .dflt = "/etc/drover/node.conf", .help = "file with these settings as \"name = value\" lines" },
@@ -158,6 +159,9 @@ int main(int argc, char **argv) {
         struct dr_error err = { 0 };
         if (argc > 0 && entry_is_called(argv[0]))
                 return entry_main(argc, argv);          /* in somebody's container: its words and environment are not ours */
+        const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL, *called = slash ? slash + 1 : argc > 0 ? argv[0] : "";
+        if (cni_plugin_is(called))
+                return cni_plugin_main(called);         /* a runtime's variables and standard input are all that counts */
         const char *part = argc > 0 ? part_of(argv[0]) : NULL;
         auto_free char **args = dr_xcalloc((size_t) argc + 2, sizeof *args);
         int n = 0;

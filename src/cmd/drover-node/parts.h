@@ -3,3 +3,5 @@
 #include "base/options.h"
 
 extern const struct opt_command metadata_command;
+extern const struct opt_command bridge_command;
+extern const struct opt_command ipam_command;
