@@ -221,7 +221,7 @@ static int on_data(struct stream *s, const char *p, size_t n, void *arg) {
                 n -= used;
                 if (r < 0) {
                         if (c->parse.status != REFUSED)
-                                http_conn_refuse(c, c->parse.status, c->parse.message);
+                                http_conn_refuse(c, c->parse.status == 501 && c->srv->cfg.unknown_method_status ? c->srv->cfg.unknown_method_status : c->parse.status, c->parse.message);
                         break;
                 }
                 if (r == HTTP_PARSE_MORE)

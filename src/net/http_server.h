@@ -51,6 +51,7 @@ struct http_server_config {
         unsigned per_address_max;       /* connections of one address without http_request_trust(); 0: 256 */
         uint64_t head_ms, body_ms, idle_ms, stall_ms;   /* 10, 10, 60, 60 s when 0 */
         const char *server_name;        /* Server header; NULL: none */
+        int unknown_method_status;      /* instead of 501 for methods (and transfer encodings) that are not known here; 0: 501 */
 };
 struct http_server;
 struct http_server *http_server_new(struct loop *l, const struct http_server_config *cfg);

@@ -79,7 +79,7 @@ struct md_object *mdata_by_key(const struct mdata *m, const char *key);
 struct md_object *mdata_by_uuid(const struct mdata *m, enum md_kind kind, const char *uuid);    /* service: the primary's object */
 /* All objects of a kind by (name as created, uuid, key); networks by seq, as sent. */
 const md_list *mdata_list(const struct mdata *m, enum md_kind kind);
-/* The same with names in lower case, which is the order of version 2016-07-29. */
+/* The order of version 2016-07-29: the same with names in lower case, but hosts by seq too. */
 const md_list *mdata_list_lower(const struct mdata *m, enum md_kind kind);
 /* Objects whose name is this in lower case (name is given so), by (name, uuid, key). Containers, services, stacks, hosts, networks. */
 const md_list *mdata_by_lower_name(const struct mdata *m, enum md_kind kind, const char *name);

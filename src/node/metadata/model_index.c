@@ -167,9 +167,8 @@ static void index_any(struct mdata *m, struct object *o, bool add) {
         struct md_object *p = &o->pub;
         if (p->kind <= MD_NETWORK) {
                 void (*change)(md_list *, struct md_object *, order *) = add ? insert : drop;
-                bool as_sent = p->kind == MD_NETWORK;
-                change(&m->lists[p->kind], p, as_sent ? by_seq : by_name);
-                change(&m->lower_lists[p->kind], p, as_sent ? by_seq : by_lower);
+                change(&m->lists[p->kind], p, p->kind == MD_NETWORK ? by_seq : by_name);
+                change(&m->lower_lists[p->kind], p, p->kind == MD_NETWORK || p->kind == MD_HOST ? by_seq : by_lower);
                 char kind[] = { (char) ('0' + p->kind), 0 };
                 put(m, add, 'N', kind, o->lower, MEMBERS, p, by_name);
         }

@@ -233,7 +233,7 @@ static void json_children(const struct md_node *n, bool map, struct sbuf *ret) {
                 if (i)
                         sbuf_putc(ret, ',');
                 if (map) {
-                        sbuf_json_string(ret, children.v[i].key, strlen(children.v[i].key));
+                        view_json_text(children.v[i].key, strlen(children.v[i].key), ret);
                         sbuf_putc(ret, ':');
                 }
                 render_json(&children.v[i].node, ret);

@@ -11,6 +11,8 @@ enum {
         SHARED_BYTES_MIN = 32 * 1024, SHARED_MAX = 64, SHARED_SUM_MAX = 128 << 20,
 };
 
+#define NOT_A_PAGE "404 page not found\n"
+
 /* A text that several connections send: of one node in one format, while the generation stays. */
 struct shared { struct md_node node; enum md_format format; struct buf *buf; };
 
@@ -85,6 +87,19 @@ static int path_read(const char *raw, size_t len, struct path *ret) {
         return 0;
 }
 
+/* Whether the n bytes at p are as many dots, spelled "." or "%2e". */
+static bool is_dots(const char *p, size_t n, size_t dots) {
+        size_t found = 0;
+        for (; n; found++) {
+                size_t len = p[0] == '.' ? 1 : n >= 3 && strncasecmp(p, "%2e", 3) == 0 ? 3 : 0;
+                if (!len)
+                        return false;
+                p += len;
+                n -= len;
+        }
+        return found == dots;
+}
+
 /* "//", "/./" and "/../" get a 301 to this; NULL: nothing to clean. */
 static char *cleaned(const char *raw) {
         VEC(const char *) parts = { 0 };
@@ -92,7 +107,7 @@ static char *cleaned(const char *raw) {
         bool dirty = false, dir = false;
         for (const char *p = raw + (*raw == '/'); *p;) {
                 size_t n = strcspn(p, "/");
-                bool dot = n == 1 && p[0] == '.', dots = n == 2 && p[0] == '.' && p[1] == '.';
+                bool dot = is_dots(p, n, 1), dots = is_dots(p, n, 2);
                 if (n == 0 || dot || dots) {
                         dirty = true;
                         if (dots && parts.n) {
@@ -301,7 +316,7 @@ static bool wait_for(struct md_service *s, struct http_request *req, struct path
 
 static void not_a_page(struct http_request *req) {
         struct http_header h[] = { { "Content-Type", "text/plain; charset=utf-8" }, { "X-Content-Type-Options", "nosniff" } };
-        http_reply(req, 404, h, ARRAY_LEN(h), "404 page not found\n", strlen("404 page not found\n"));
+        http_reply(req, 404, h, ARRAY_LEN(h), NOT_A_PAGE, strlen(NOT_A_PAGE));
 }
 
 /* The X-Forwarded-For header as it stands, blanks around it aside, when it is to be trusted and not empty. */
@@ -361,7 +376,10 @@ int md_service_answer(struct md_service *s, const char *path, const char *addres
 /* What the HTTP layer refuses: the same text for any Accept, without newline (spec 3.2). */
 static void error_body(int status, const char *message, struct sbuf *body, const char **ret_type, void *arg) {
         *ret_type = "text/plain; charset=utf-8";
-        sbuf_printf(body, "%d %s", status, http_status_text(status));
+        if (status == 404)
+                sbuf_puts(body, NOT_A_PAGE);            /* a method that nobody knows */
+        else
+                sbuf_printf(body, "%d %s", status, http_status_text(status));
 }
 
 static void on_reload(struct http_request *req, void *arg) {
@@ -382,7 +400,8 @@ struct md_service *md_service_new(struct loop *l, struct mdata *m, const struct 
         struct md_service *s = dr_xnew(struct md_service);
         *s = (struct md_service) { .loop = l, .model = m, .cfg = *cfg, .tree = md_tree_new(m), .scratch = SBUF(MD_RENDER_BYTES_MAX) };
         struct http_server_config http = {
-                .handler = on_request, .error_body = error_body, .arg = s, .per_address_max = cfg->per_address_max ? cfg->per_address_max : PER_ADDRESS_MAX,
+                .handler = on_request, .error_body = error_body, .unknown_method_status = 404, .arg = s,
+                .per_address_max = cfg->per_address_max ? cfg->per_address_max : PER_ADDRESS_MAX,
         };
         s->http = http_server_new(l, &http);
         return s;

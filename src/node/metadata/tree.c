@@ -195,14 +195,15 @@ static bool list_find(const struct md_node *n, const char *seg, struct md_node *
         auto_free char *low = md_lower(seg);
         const md_list *named = mdata_by_lower_name(n->model, n->kind, low);
         struct md_object *best = NULL, *other = mdata_by_uuid(n->model, n->kind, seg);
-        if (n->version != MD_V3 || n->kind == MD_HOST || n->kind == MD_NETWORK || str_eq(low, seg))
-                for (size_t i = 0; i < named->n; i++) {
-                        bool shown_lower = n->version == MD_V3 && n->kind != MD_HOST && n->kind != MD_NETWORK;
-                        if (shown_lower || str_eq(named->v[i]->name, seg)) {
-                                if (!best || (n->kind == MD_NETWORK ? named->v[i]->seq < best->seq : shown_lower && strcmp(named->v[i]->uuid, best->uuid) < 0))
-                                        best = named->v[i];
-                        }
-                }
+        bool low_names = n->version == MD_V3 && n->kind != MD_HOST && n->kind != MD_NETWORK;
+        bool as_sent = n->kind == MD_NETWORK || (n->kind == MD_HOST && n->version == MD_V3);
+        for (size_t i = 0; i < named->n && (!low_names || str_eq(low, seg)); i++) {
+                struct md_object *o = named->v[i];
+                if (!low_names && !str_eq(o->name, seg))
+                        continue;
+                if (!best || (as_sent ? o->seq < best->seq : low_names && strcmp(o->uuid, best->uuid) < 0))
+                        best = o;
+        }
         if (best && other && best != other)             /* one's name is another's uuid: rare */
                 for (size_t i = 0; i < l->n; i++)
                         if (l->v[i] == best || l->v[i] == other) {

@@ -1,5 +1,6 @@
 #include "view.h"
 
+#include "formats/utf8.h"
 #include "render.h"
 
 enum { TEXT_BYTES_MAX = 64 << 20 };
@@ -77,6 +78,10 @@ static struct json_object *links_of(const struct mdata *m, const struct md_objec
         return ret;
 }
 
+static struct json_object *links_or_null(const struct mdata *m, const struct md_object *o, bool lower_keys) {
+        return mdata_links(m, o)->n ? links_of(m, o, lower_keys) : NULL;
+}
+
 /* "8080:80/tcp" gets an address in front; see spec metadata.md 7. */
 static struct json_object *ports_of(const struct md_object *o, bool lower) {
         struct json_object *from = json_get_array(o->json, "ports"), *ret = json_object_new_array();
@@ -108,7 +113,7 @@ static void fill_container(const struct mdata *m, struct md_object *o, bool lowe
         if (lower)
                 lower_field(v, o, "name");
         set(v, "ports", ports_of(o, lower));
-        set(v, "links", links_of(m, o, false));
+        set(v, "links", links_or_null(m, o, false));
         set(v, "service_name", service ? name_in(service->name, lower) : NULL);
         set(v, "stack_name", service ? name_in(json_str(service->json, "stack_name", NULL), lower) : NULL);
         set(v, "stack_uuid", service ? text_or_null(json_str(service->json, "stack_uuid", NULL)) : NULL);
@@ -130,14 +135,18 @@ static void fill_service(const struct mdata *m, struct md_object *o, bool lower,
                         json_object_array_add(to, json_object_is_type(item, json_type_string) ? lowered(json_object_get_string(item)) : json_object_get(item));
                 }
                 set(v, "sidekicks", to);
+                v->nil_sidekicks = from && json_object_array_length(from) == 0;
         }
-        struct json_object *links = links_of(m, o, lower);
-        if (!lower && json_object_object_length(links) == 0) {
-                json_object_put(links);
-                links = NULL;
-        }
-        set(v, "links", links);
-        set(v, "token", NULL);
+        set(v, "links", lower ? links_of(m, o, true) : links_or_null(m, o, false));
+        /* Upstream blanks the token of the services that containers with an address see as theirs, and of no others. */
+        const md_list *members = mdata_members(m, o);
+        for (size_t i = 0; i < members->n; i++)
+                if (members->v[i]->ip) {
+                        set(v, "token", NULL);
+                        break;
+                }
+        if (!json_has(o->json, "token"))
+                set(v, "token", NULL);
         set(v, "containers", NULL);
         v->hole = "containers";
 }
@@ -178,6 +187,29 @@ const struct view *view_get(const struct mdata *m, struct md_object *o, bool low
 
 /* Text ------------------------------------------------------------------------------------------------------------ */
 
+/* As upstream's encoder: '&', '<', '>' and the two line separators are escaped too. */
+void view_json_text(const char *s, size_t n, struct sbuf *ret) {
+        sbuf_putc(ret, '"');
+        for (size_t i = 0, seq; i < n; i += seq) {
+                const unsigned char *p = (const unsigned char *) s + i;
+                seq = *p < 0x80 ? 1 : utf8_sequence(p, n - i);
+                if (*p == '"' || *p == '\\')
+                        sbuf_printf(ret, "\\%c", *p);
+                else if (*p == '\n' || *p == '\r' || *p == '\t')
+                        sbuf_printf(ret, "\\%c", *p == '\n' ? 'n' : *p == '\r' ? 'r' : 't');
+                else if (*p < 0x20 || *p == '&' || *p == '<' || *p == '>')
+                        sbuf_printf(ret, "\\u%04x", *p);
+                else if (seq == 0)
+                        sbuf_puts(ret, "\\ufffd");
+                else if (seq == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8)
+                        sbuf_printf(ret, "\\u20%02x", p[2] & 0x3f);
+                else
+                        sbuf_add(ret, s + i, seq);
+                seq = seq ? seq : 1;
+        }
+        sbuf_putc(ret, '"');
+}
+
 static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
 
 static void json_map(struct json_object *o, struct sbuf *ret) {
@@ -191,7 +223,7 @@ static void json_map(struct json_object *o, struct sbuf *ret) {
         for (size_t i = 0; i < keys.n; i++) {
                 if (i)
                         sbuf_putc(ret, ',');
-                sbuf_json_string(ret, keys.v[i], strlen(keys.v[i]));
+                view_json_text(keys.v[i], strlen(keys.v[i]), ret);
                 sbuf_putc(ret, ':');
                 view_json(json_object_object_get(o, keys.v[i]), ret);
         }
@@ -212,6 +244,7 @@ void view_json(const struct json_object *constant, struct sbuf *ret) {
                 }
                 sbuf_putc(ret, ']');
                 break;
+        case json_type_string: view_json_text(json_object_get_string(o), (size_t) json_object_get_string_len(o), ret); break;
         case json_type_double: md_float_json(json_object_get_double(o), ret); break;
         default: json_write(o, 0, ret); break;
         }
@@ -227,10 +260,12 @@ const char *view_text(const struct view *constant) {
                 const struct view_field *f = &v->fields.v[i];
                 if (i)
                         sbuf_putc(&b, ',');
-                sbuf_json_string(&b, f->key, strlen(f->key));
+                view_json_text(f->key, strlen(f->key), &b);
                 sbuf_putc(&b, ':');
                 if (v->hole && str_eq(f->key, v->hole))
                         v->hole_at = b.len;
+                else if (v->nil_sidekicks && str_eq(f->key, "sidekicks"))
+                        sbuf_puts(&b, "null");
                 else
                         view_json(f->value, &b);
         }

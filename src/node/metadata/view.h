@@ -10,6 +10,7 @@ struct view_field { const char *key; struct json_object *value; };
 struct view {
         uint64_t stamp;
         VEC(struct view_field) fields;  /* by key, bytewise; each value is a reference */
+        bool nil_sidekicks;             /* an empty list that JSON shows as null, as upstream does in this form only */
         const char *hole;               /* key of the nested list; NULL: none */
         char *text;                     /* JSON; NULL until asked for */
         size_t len, hole_at;            /* where the list's text belongs */
@@ -19,4 +20,5 @@ const struct view *view_get(const struct mdata *m, struct md_object *o, bool low
 struct view_field *view_find(const struct view *v, const char *key);
 const char *view_text(const struct view *v);            /* v->text, made when needed */
 void view_json(const struct json_object *o, struct sbuf *ret);          /* sorted keys, floats as upstream writes them */
+void view_json_text(const char *s, size_t n, struct sbuf *ret);           /* one string */
 void views_free(void *views);                           /* for mdata_set_view_free() */
