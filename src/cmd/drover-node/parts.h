@@ -2,6 +2,7 @@
 #pragma once
 #include "base/options.h"
 
+extern const struct opt_command dns_command;
 extern const struct opt_command metadata_command;
 extern const struct opt_command bridge_command;
 extern const struct opt_command ipam_command;
