@@ -1,5 +1,6 @@
 #include "render.h"
 
+#include "base/parse.h"
 #include "view.h"
 
 #include <ctype.h>
@@ -35,11 +36,14 @@ static double quality(const char *p, const char *end) {
                 if (p >= end || tolower((unsigned char) *p) != 'q' || *skip_blanks(p + 1) != '=')
                         continue;
                 p = skip_blanks(skip_blanks(p + 1) + 1);
-                char *stop;
-                if (!isdigit((unsigned char) *p))
+                char text[16];
+                size_t n = strspn(p, "0123456789.");
+                double q;
+                if (n == 0 || n >= sizeof text)
                         return -1;
-                double q = strtod(p, &stop);            /* spelled without sign, so no more than a number of digits */
-                return q > 1 ? 1 : q;
+                memcpy(text, p, n);
+                text[n] = 0;
+                return parse_double(text, &q) < 0 ? -1 : MIN(q, 1.0);
         }
         return 1;
 }
@@ -76,10 +80,12 @@ enum md_format md_format_negotiate(const char *accept) {
 /* v > 0 as digits d1d2..., v = 0.d1d2... * 10^*ret_point. */
 static size_t shortest(double v, char digits[DIGITS_MAX + 1], int *ret_point) {
         char text[40];
-        int n = 0;
-        do
+        double back = 0;
+        for (int n = 0; n < DIGITS_MAX; n++) {
                 snprintf(text, sizeof text, "%.*e", n, v);
-        while (strtod(text, NULL) != v && ++n < DIGITS_MAX);
+                if (parse_double(text, &back) == 0 && back == v)
+                        break;
+        }
         size_t k = 0;
         const char *e = strchr(text, 'e');
         for (const char *p = text; p < e; p++)
@@ -88,7 +94,9 @@ static size_t shortest(double v, char digits[DIGITS_MAX + 1], int *ret_point) {
         while (k > 1 && digits[k - 1] == '0')
                 k--;
         digits[k] = 0;
-        *ret_point = (int) strtol(e + 1, NULL, 10) + 1;
+        int64_t exponent = 0;
+        (void) parse_i64(e[1] == '+' ? e + 2 : e + 1, &exponent);       /* printf wrote it */
+        *ret_point = (int) exponent + 1;
         return k;
 }
 

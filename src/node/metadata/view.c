@@ -5,6 +5,22 @@
 
 enum { TEXT_BYTES_MAX = 64 << 20 };
 
+/* An empty list that JSON shows as null, as upstream does with the sidekicks of a service without any, in the later form only. */
+static struct json_object *nil_list(void) {
+        static struct json_object *list;
+        if (!list)
+                list = json_object_new_array();
+        return list;
+}
+
+/* The same of "links" without any: of containers in both forms, of services in the earlier one. */
+static struct json_object *nil_map(void) {
+        static struct json_object *map;
+        if (!map)
+                map = json_object_new_object();
+        return map;
+}
+
 struct views { struct view form[2]; };
 
 static void view_done(struct view *v) {
@@ -78,8 +94,8 @@ static struct json_object *links_of(const struct mdata *m, const struct md_objec
         return ret;
 }
 
-static struct json_object *links_or_null(const struct mdata *m, const struct md_object *o, bool lower_keys) {
-        return mdata_links(m, o)->n ? links_of(m, o, lower_keys) : NULL;
+static struct json_object *links_or_nil(const struct mdata *m, const struct md_object *o, bool lower_keys) {
+        return mdata_links(m, o)->n ? links_of(m, o, lower_keys) : json_object_get(nil_map());
 }
 
 /* "8080:80/tcp" gets an address in front; see spec metadata.md 7. */
@@ -113,7 +129,7 @@ static void fill_container(const struct mdata *m, struct md_object *o, bool lowe
         if (lower)
                 lower_field(v, o, "name");
         set(v, "ports", ports_of(o, lower));
-        set(v, "links", links_or_null(m, o, false));
+        set(v, "links", links_or_nil(m, o, false));
         set(v, "service_name", service ? name_in(service->name, lower) : NULL);
         set(v, "stack_name", service ? name_in(json_str(service->json, "stack_name", NULL), lower) : NULL);
         set(v, "stack_uuid", service ? text_or_null(json_str(service->json, "stack_uuid", NULL)) : NULL);
@@ -134,10 +150,13 @@ static void fill_service(const struct mdata *m, struct md_object *o, bool lower,
                         struct json_object *item = json_object_array_get_idx(from, i);
                         json_object_array_add(to, json_object_is_type(item, json_type_string) ? lowered(json_object_get_string(item)) : json_object_get(item));
                 }
+                if (from && json_object_array_length(from) == 0) {
+                        json_object_put(to);
+                        to = json_object_get(nil_list());
+                }
                 set(v, "sidekicks", to);
-                v->nil_sidekicks = from && json_object_array_length(from) == 0;
         }
-        set(v, "links", lower ? links_of(m, o, true) : links_or_null(m, o, false));
+        set(v, "links", lower ? links_of(m, o, true) : links_or_nil(m, o, false));
         /* Upstream blanks the token of the services that containers with an address see as theirs, and of no others. */
         const md_list *members = mdata_members(m, o);
         for (size_t i = 0; i < members->n; i++)
@@ -213,6 +232,10 @@ void view_json_text(const char *s, size_t n, struct sbuf *ret) {
 static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
 
 static void json_map(struct json_object *o, struct sbuf *ret) {
+        if (o == nil_map()) {
+                sbuf_puts(ret, "null");
+                return;
+        }
         VEC(const char *) keys = { 0 };
         json_object_object_foreach(o, key, unused) {
                 (void) unused;
@@ -236,6 +259,10 @@ void view_json(const struct json_object *constant, struct sbuf *ret) {
         switch (json_object_get_type(o)) {
         case json_type_object: json_map(o, ret); break;
         case json_type_array:
+                if (o == nil_list()) {
+                        sbuf_puts(ret, "null");
+                        break;
+                }
                 sbuf_putc(ret, '[');
                 for (size_t i = 0; i < json_object_array_length(o); i++) {
                         if (i)
@@ -264,8 +291,6 @@ const char *view_text(const struct view *constant) {
                 sbuf_putc(&b, ':');
                 if (v->hole && str_eq(f->key, v->hole))
                         v->hole_at = b.len;
-                else if (v->nil_sidekicks && str_eq(f->key, "sidekicks"))
-                        sbuf_puts(&b, "null");
                 else
                         view_json(f->value, &b);
         }

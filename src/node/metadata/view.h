@@ -10,7 +10,6 @@ struct view_field { const char *key; struct json_object *value; };
 struct view {
         uint64_t stamp;
         VEC(struct view_field) fields;  /* by key, bytewise; each value is a reference */
-        bool nil_sidekicks;             /* an empty list that JSON shows as null, as upstream does in this form only */
         const char *hole;               /* key of the nested list; NULL: none */
         char *text;                     /* JSON; NULL until asked for */
         size_t len, hole_at;            /* where the list's text belongs */
