@@ -327,6 +327,7 @@ struct server *server_free(struct server *s) {
         turn_hook_free(s->hook);
         s->http = http_server_free(s->http);
         s->auth = auth_free(s->auth);
+        catalogs_stop(s->catalogs);     /* turns the loop: the others are still there */
         s->environments = environments_free(s->environments);
         s->catalogs = catalogs_free(s->catalogs);
         s->executor = executor_free(s->executor);

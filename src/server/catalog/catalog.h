@@ -20,7 +20,10 @@ struct catalogs_conf {
 };
 /* Reads what is there without network at once (on a worker), then with. */
 struct catalogs *catalogs_new(const struct catalogs_conf *conf);
-/* Before loop, core and api: ends its children, waits for its workers. NULL is fine; returns NULL. */
+/* Ends its children and waits for its workers, turning the loop: before those whose callbacks the loop may call are freed. Then nothing is
+ * found any more, and nothing is ready. NULL is fine. */
+void catalogs_stop(struct catalogs *c);
+/* Before loop, core and api: stops, if that was not done: ends its children, waits for its workers. NULL is fine; returns NULL. */
 struct catalogs *catalogs_free(struct catalogs *c);
 DR_DEFINE_AUTO(struct catalogs *, catalogs_free)
 

@@ -239,16 +239,24 @@ struct catalogs *catalogs_new(const struct catalogs_conf *conf) {
         return c;
 }
 
-struct catalogs *catalogs_free(struct catalogs *c) {
-        if (!c)
-                return NULL;
+void catalogs_stop(struct catalogs *c) {
+        if (!c || c->closing)
+                return;
         c->closing = true;
         c->periodic = timer_free(c->periodic);
         loop_defer_cancel(c->conf.loop, call_loaded, c);
         loop_defer_cancel(c->conf.loop, reload_later, c);
         repos_keep_copies(c->repos);
         entries_free(c, c->entries.v, c->entries.n);    /* ends what waits */
-        repos_free(c->repos);
+        c->entries.v = NULL;
+        c->entries.n = 0;
+        c->repos = repos_free(c->repos);
+}
+
+struct catalogs *catalogs_free(struct catalogs *c) {
+        if (!c)
+                return NULL;
+        catalogs_stop(c);
         vec_done(&c->waiters);
         vec_done(&c->on_loaded);
         free(c->home);
@@ -265,6 +273,8 @@ void catalog_on_loaded(struct catalogs *c, void (*fn)(void *arg), void *arg) {
 }
 
 bool catalog_is_ready(const struct catalogs *c) {
+        if (c->closing)
+                return false;
         for (size_t i = 0; i < c->entries.n; i++)
                 if (c->entries.v[i].repo && !c->entries.v[i].repo->tried)
                         return false;
