@@ -48,6 +48,7 @@ const struct setting_def setting_defs[] = {
         { "drover.host.image.cleanup.disk.percent", "0", false },
         { "drover.host.image.cleanup.scope", "pulled", false },
         { "drover.host.upgrade", "true", false },
+        { "drover.metadata.everything.hosts", "1000", false },
         { "drover.subscribers.per.account.max", "5000", false },
         { "engine.install.url", "", true },
         { "eventing.timeout.millis", "45000", false },

@@ -71,6 +71,7 @@ def open_access(server, access, protocol=None, extra=''):
 class Agent:
     """A host that a test plays. Reads in a thread: control messages and frames of streams go to handlers by kind of stream."""
     epoch = 0           # of the server that was obeyed last
+    hello_more = {}     # what a test's hosts say in hello besides
 
     def __init__(self, server, admin, name='fake', project='1a5'):
         self.server, self.name = server, name
@@ -101,7 +102,7 @@ class Agent:
         self.out = threading.Lock()
         self.say({'t': 'hello', 'version': 1, 'nodeVersion': 'test', 'epoch': self.epoch, 'rev': 0, 'boot': os.urandom(4).hex(),
                   'host': {'uuid': self.uuid, 'physicalUuid': self.uuid, 'hostname': self.name, 'agentIp': '127.0.0.1', 'labels': {}, 'createLabels': {},
-                           'info': {}, 'memory': 1 << 33, 'milliCpu': 4000}})
+                           'info': {}, 'memory': 1 << 33, 'milliCpu': 4000}, **self.hello_more})
         self.report(True)
         self.thread = threading.Thread(target=self.run, args=(self.ws,), daemon=True)
         self.thread.start()
@@ -140,6 +141,9 @@ class Agent:
     def dress(self, container):
         """What a test's hosts say of a container besides."""
 
+    def told(self, m, size):
+        """Every other message of the server."""
+
     def run(self, ws):
         try:
             while True:
@@ -163,6 +167,8 @@ class Agent:
                             self.lock.notify_all()
                         if m['kind'] in self.handlers:
                             self.handlers[m['kind']](self, m['id'], m['data'])
+                    else:
+                        self.told(m, len(payload))
                 else:
                     self.take(payload)
         except (EOFError, OSError) as e:

@@ -6,6 +6,7 @@
 #include "node/agent/hostinfo.h"
 #include "node/agent/identity.h"
 #include "node/agent/images.h"
+#include "node/agent/metadata.h"
 #include "node/agent/register.h"
 #include "node/agent/requests.h"
 #include "node/agent/session.h"
@@ -37,6 +38,7 @@ struct agent {
         struct requests *requests;
         struct channels *channels;
         struct images *images;
+        struct agent_metadata *metadata;
         struct upgrade *upgrade;
         struct registration *registration;
         struct session *session;
@@ -135,7 +137,7 @@ static void send_host(struct agent *a) {
 
 static void make_hello(struct sbuf *out, void *arg) {
         struct agent *a = arg;
-        sbuf_printf(out, "{\"t\":\"hello\",\"version\":%d,\"nodeVersion\":\"%s\",\"epoch\":%" PRIu64 ",\"rev\":%" PRIu64 ",\"boot\":\"%s\",\"host\":", PROTOCOL_VERSION,
+        sbuf_printf(out, "{\"t\":\"hello\",\"version\":%d,\"nodeVersion\":\"%s\",\"epoch\":%" PRIu64 ",\"rev\":%" PRIu64 ",\"boot\":\"%s\",\"metadata\":true,\"host\":", PROTOCOL_VERSION,
                     DROVER_VERSION, a->state->epoch, a->saved_rev, a->boot);
         make_host(a, out);
         sbuf_putc(out, '}');
@@ -328,6 +330,7 @@ static int take_hello(struct agent *a, const struct server_message *m, struct dr
         if (a->state->project && *m->project && !str_eq(a->state->project, m->project)) {
                 log_warning("this host is in another environment now; what was desired before is dropped", "before", a->state->project, "now", m->project, NULL);
                 state_clear(a->state);
+                agent_metadata_clear(a->metadata);
                 entry_set_text(&a->state->owner, a->identity.access_key);
                 a->saved_rev = 0;
                 (void) state_save(a->state, a->state_path, NULL);       /* tried again with the next change */
@@ -363,6 +366,7 @@ static int take_bye(struct agent *a, const struct server_message *m) {
                 if (identity_set_removed(a->cfg.state_dir, &a->identity, &err) < 0)
                         log_error("the removal could not be written down", "reason", err.message, NULL);
                 state_clear(a->state);
+                agent_metadata_clear(a->metadata);
                 (void) state_save(a->state, a->state_path, NULL);       /* it belongs to a key that is gone: not used again anyway */
                 a->saved_rev = 0;
                 session_stop(a->session, UINT64_MAX, "removed");
@@ -384,6 +388,7 @@ static int on_message(struct server_message *m, struct dr_error *err, void *arg)
         case SERVER_REQUEST: return requests_take(a->requests, m), 0;
         case SERVER_STREAM:  return channels_open(a->channels, m->stream, m->stream_kind, m->data, err);
         case SERVER_SETTINGS: return take_settings(a, m), 0;
+        case SERVER_METADATA: return agent_metadata_take(a->metadata, m->tree), 0;
         case SERVER_BYE:     return take_bye(a, m);
         default:             return 0;
         }
@@ -397,8 +402,12 @@ static void on_session_state(bool ready, bool refused, const char *why, void *ar
         }
         if (!a->identity.removed)
                 write_status(a, ready ? "connected" : refused ? "refused" : "connecting", why);
-        if (!ready)
+        if (!ready) {
                 images_set_policy(a->images, NULL);     /* nothing is removed without a server */
+                agent_metadata_lost(a->metadata);
+        } else {
+                agent_metadata_connected(a->metadata);
+        }
         units_set_server(a->units, ready);
 }
 
@@ -409,6 +418,10 @@ static const struct session_events session_events = {
         .make_hello = make_hello, .get_rev = get_rev, .on_message = on_message, .on_binary = on_binary, .on_drain = on_session_drain, .on_state = on_session_state,
 };
 
+static int send_text(const char *p, size_t n, void *arg) {
+        struct agent *a = arg;
+        return a->session ? session_send(a->session, p, n) : -EPIPE;
+}
 static int send_frame(const char *p, size_t n, void *arg) { return session_send_binary(((struct agent *) arg)->session, p, n); }
 static size_t session_queue(void *arg) { return session_queued_bytes(((struct agent *) arg)->session); }
 static const char *get_project(void *arg) { return ((struct agent *) arg)->state->project; }
@@ -418,6 +431,7 @@ static void connect_server(struct agent *a) {
         if (a->state->owner && !str_eq(a->state->owner, a->identity.access_key)) {
                 log_warning("this host was registered anew; what was desired before is dropped", NULL);
                 state_clear(a->state);
+                agent_metadata_clear(a->metadata);
                 a->saved_rev = 0;
         }
         entry_set_text(&a->state->owner, a->identity.access_key);
@@ -522,6 +536,7 @@ int agent_new(struct loop *l, const struct agent_config *cfg, struct agent **ret
                 .project = get_project, .arg = a });
         a->images_path = dr_xasprintf("%s/drover-images.json", cfg->state_dir);
         a->images = images_new(&(struct images_config) { .loop = l, .docker = a->docker, .state = a->state, .path = a->images_path });
+        a->metadata = agent_metadata_new(&(struct agent_metadata_config) { .loop = l, .state_dir = cfg->state_dir, .send = send_text, .arg = a });
         write_status(a, "starting", "");
         docker_start(a->docker);
         look_up(a);
@@ -543,6 +558,7 @@ struct agent *agent_free(struct agent *a) {
         requests_free(a->requests);
         units_free(a->units);
         images_free(a->images);
+        agent_metadata_free(a->metadata);
         if (a->info_call)
                 docker_call_cancel(a->info_call);
         docker_free(a->docker);

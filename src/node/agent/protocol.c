@@ -6,7 +6,7 @@
 enum { HEARTBEAT_MS = 5000, HEARTBEAT_MS_MIN = 100, HEARTBEAT_MS_MAX = 600000, STOP_TIMEOUT_S = 10, STOP_TIMEOUT_S_MAX = 86400 };
 
 static const struct { const char *t; enum server_kind kind; } kinds[] = {
-        { "hello", SERVER_HELLO }, { "desired", SERVER_DESIRED }, { "request", SERVER_REQUEST }, { "stream", SERVER_STREAM }, { "settings", SERVER_SETTINGS }, { "bye", SERVER_BYE },
+        { "hello", SERVER_HELLO }, { "desired", SERVER_DESIRED }, { "request", SERVER_REQUEST }, { "stream", SERVER_STREAM }, { "settings", SERVER_SETTINGS }, { "metadata", SERVER_METADATA }, { "bye", SERVER_BYE },
 };
 
 static uint64_t u64(json_object *o, const char *key) {

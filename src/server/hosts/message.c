@@ -6,7 +6,7 @@ enum { ID_BYTES_MAX = 128, TEXT_BYTES_MAX = 4096 };
 
 static const struct { const char *t; enum host_message_kind kind; } kinds[] = {
         { "hello", HOST_HELLO }, { "heartbeat", HOST_HEARTBEAT }, { "host", HOST_HOST }, { "observed", HOST_OBSERVED },
-        { "reply", HOST_REPLY }, { "progress", HOST_PROGRESS },
+        { "reply", HOST_REPLY }, { "progress", HOST_PROGRESS }, { "metadata.resume", HOST_METADATA },
 };
 
 static uint64_t u64(struct json_object *o, const char *key) {
@@ -73,10 +73,14 @@ static int read_kind(struct json_object *o, struct host_message *m, struct dr_er
                 m->boot = text(o, "boot", ID_BYTES_MAX);
                 m->epoch = u64(o, "epoch");
                 m->rev = u64(o, "rev");
+                m->metadata = json_bool(o, "metadata", false);
                 /* fall through */
         case HOST_HOST:
                 m->host = json_get_object(o, "host");
                 return m->host ? 0 : dr_fail(err, DR_E_MISSING_REQUIRED, "host", "a \"%s\" message has no host", json_str(o, "t", ""));
+        case HOST_METADATA:
+                m->topics = json_get_object(o, "topics");
+                return 0;
         case HOST_HEARTBEAT:
                 m->rev = u64(o, "rev");
                 return 0;

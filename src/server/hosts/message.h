@@ -4,7 +4,7 @@
 
 enum { HOST_PROTOCOL_VERSION = 1, HOST_MESSAGE_BYTES_MAX = 8 << 20, HOST_CONTAINERS_MAX = 20000 };
 
-enum host_message_kind { HOST_OTHER, HOST_HELLO, HOST_HEARTBEAT, HOST_HOST, HOST_OBSERVED, HOST_REPLY, HOST_PROGRESS };
+enum host_message_kind { HOST_OTHER, HOST_HELLO, HOST_HEARTBEAT, HOST_HOST, HOST_OBSERVED, HOST_REPLY, HOST_PROGRESS, HOST_METADATA };
 
 struct host_message {
         enum host_message_kind kind;
@@ -12,6 +12,8 @@ struct host_message {
         int64_t version;                        /* hello */
         const char *node_version, *boot;        /* hello; "" when not said */
         uint64_t epoch, rev;                    /* hello; rev: heartbeat too */
+        bool metadata;                          /* hello: it understands metadata */
+        struct json_object *topics;             /* metadata.resume: topic -> revision; NULL: none */
         struct json_object *host;               /* hello and host: an object */
         bool full;                              /* observed */
         struct observed *observed;              /* n_observed; NULL when there are none */

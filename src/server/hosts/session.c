@@ -7,6 +7,7 @@
 #include "conduct.h"
 #include "formats/json.h"
 #include "message.h"
+#include "metadata.h"
 #include "policy.h"
 #include "model/ids.h"
 #include "server/auth/auth.h"
@@ -17,7 +18,7 @@ enum {
         LOW_BYTES = 64 * 1024,          /* frames of streams go to the connection while less than this waits there: control messages overtake the rest */
 };
 
-struct host_sessions { struct loop *loop; struct core *core; struct node_files *files; struct session *first; size_t n; struct map out_until /* agent id -> loop ms until which it is kept out */; uint64_t looked_ms; char node_sha256[NODE_SHA256_CHARS + 1]; };
+struct host_sessions { struct loop *loop; struct core *core; struct node_files *files; struct metadata *metadata; struct session *first; size_t n; struct map out_until /* agent id -> loop ms until which it is kept out */; uint64_t looked_ms; char node_sha256[NODE_SHA256_CHARS + 1]; };
 
 struct session {
         struct host_link link;          /* first: the core's handle */
@@ -27,7 +28,8 @@ struct session {
         struct timer *hello_timer;
         int64_t agent_id, host_id;      /* host_id 0: no hello yet */
         uint64_t settings_told;         /* hash; 0: hello was not answered yet */
-        bool attached;
+        bool attached, knows_metadata;
+        struct metadata_sub *metadata;  /* NULL: it has not asked */
         struct map streams;             /* id -> struct host_stream */
         uint32_t last_stream;           /* ids are never used again */
         VEC(struct buf *) frames;       /* of streams, waiting; from frames_at on */
@@ -89,6 +91,7 @@ static void lose_streams(struct session *s) {
 }
 
 static void detach(struct session *s) {
+        s->metadata = metadata_unsubscribe(s->metadata);
         if (s->attached)
                 hosts_detach(s->all->core, &s->link);
         s->attached = false;
@@ -148,6 +151,7 @@ static void link_close(struct host_link *l, const char *reason) {
         struct session *s = container_of(l, struct session, link);
         auto_sbuf struct sbuf out = SBUF(4096);
         s->attached = false;
+        s->metadata = metadata_unsubscribe(s->metadata);
         lose_streams(s);
         host_bye_write(core_epoch(s->all->core), reason, &out);
         send(s, &out);
@@ -210,9 +214,31 @@ static void on_frame(struct session *s, const char *p, size_t n) {
                 misbehaved(s, WS_CLOSE_POLICY, "it sends too much");
 }
 
+/* ---- metadata ---- */
+static void metadata_send(void *arg, struct buf *frame) {
+        struct session *s = arg;
+        if (s->ws && !ws_is_closing(s->ws))
+                (void) ws_send_frame(s->ws, frame);     /* too slow: on_close follows */
+}
+static size_t metadata_queued(void *arg) {
+        struct session *s = arg;
+        return s->ws ? ws_queued_bytes(s->ws) : 0;
+}
+static const struct metadata_ops metadata_ops = { .send = metadata_send, .queued_bytes = metadata_queued };
+
+static void on_metadata(struct session *s, const struct host_message *m) {
+        if (s->metadata)
+                metadata_resume(s->metadata, m->topics);
+        else if (s->knows_metadata)
+                s->metadata = metadata_subscribe(s->all->metadata, s->host_id, m->topics, &metadata_ops, s);
+}
+
 static void on_drain(struct ws *w, void *arg) {
+        struct session *s = arg;
         (void) w;
-        pump(arg);
+        pump(s);
+        if (s->metadata)
+                metadata_drained(s->metadata);
 }
 
 static const struct host_link_ops link_ops = {
@@ -314,6 +340,7 @@ static void on_hello(struct session *s, const struct host_message *m) {
                 return;
         }
         s->attached = true;
+        s->knows_metadata = m->metadata;
         s->pending++;
         char id[ID_TEXT_MAX];
         log_info("host connected", "host", id_format(API_V2_BETA, T_host, host->id, id), "name", str_or(record_str(host, F_hostname), ""),
@@ -408,6 +435,7 @@ static void on_message(struct ws *w, unsigned opcode, const char *p, size_t n, v
                 case HOST_HEARTBEAT: tell_settings(s); break;
                 case HOST_OBSERVED: on_observed(s, &m); break;
                 case HOST_REPLY:    on_reply(s, &m); break;
+                case HOST_METADATA: on_metadata(s, &m); break;
                 default:            break;      /* progress: heard */
                 }
         }
@@ -473,7 +501,7 @@ void host_sessions_connect(struct host_sessions *h, struct http_request *req) {
 
 struct host_sessions *host_sessions_new(struct loop *l, struct core *c, struct node_files *files) {
         struct host_sessions *h = dr_xnew(struct host_sessions);
-        *h = (struct host_sessions) { .loop = l, .core = c, .files = files };
+        *h = (struct host_sessions) { .loop = l, .core = c, .files = files, .metadata = metadata_new(l, c) };
         return h;
 }
 
@@ -487,6 +515,7 @@ struct host_sessions *host_sessions_free(struct host_sessions *h) {
                 unlink_session(s);
                 s->all = NULL;
         }
+        metadata_free(h->metadata);
         map_done(&h->out_until);
         free(h);
         return NULL;
