@@ -4,5 +4,7 @@
 
 extern const struct opt_command dns_command;
 extern const struct opt_command metadata_command;
+extern const struct opt_command net_command;
+extern const struct opt_command network_manager_command;
 extern const struct opt_command bridge_command;
 extern const struct opt_command ipam_command;
