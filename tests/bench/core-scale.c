@@ -1,6 +1,7 @@
 /* core-scale: many containers on hosts simulated in the process, through the real core and a real store.
  *
  * usage: core-scale [CONTAINERS [SERVICES [HOSTS [mem|sqlite|fill DIR|load DIR]]]]; fill leaves a database in DIR, load measures one
+ * DROVER_BENCH_SUBNET=10.42.0.0/15: on a network of this subnet; else there is none.
  * Time is simulated between events (nothing waits) and real for what the core and the store do. */
 #include "figure.h"
 
@@ -116,6 +117,22 @@ static void add_hosts(struct bench *b) {
         drain(b);
 }
 
+/* All containers are of mode managed: with this network each gets an address. */
+static void add_network(struct bench *b) {
+        const char *subnet = getenv("DROVER_BENCH_SUBNET");
+        if (!subnet)
+                return;
+        AUTO(json_free) struct json_object *subnets = json_object_new_array(), *o = json_object_new_object();
+        json_set_str(o, "networkAddress", subnet);
+        json_object_array_add(subnets, json_object_get(o));
+        struct record *n = core_create(b->core, T_network, ENVIRONMENT);
+        core_put_str(b->core, n, F_name, "bench");
+        core_put_str(b->core, n, F_kind, "cni");
+        core_put(b->core, n, F_subnets, value_json(subnets));
+        (void) core_process_start(b->core, n, P_network_create, NULL, NULL);
+        drain(b);
+}
+
 static struct record *add_service(struct bench *b, unsigned n, int64_t *stack) {
         if (n % SERVICES_PER_STACK == 0) {
                 struct record *r = core_create(b->core, T_stack, ENVIRONMENT);
@@ -125,7 +142,7 @@ static struct record *add_service(struct bench *b, unsigned n, int64_t *stack) {
                 (void) core_process_start(b->core, r, P_stack_create, NULL, NULL);
                 *stack = r->id;
         }
-        static const char lc_json[] = "{\"imageUuid\":\"sim:busybox:1\",\"command\":[\"httpd\",\"-f\",\"-p\",\"80\"],\"tty\":true,"
+        static const char lc_json[] = "{\"imageUuid\":\"sim:busybox:1\",\"command\":[\"httpd\",\"-f\",\"-p\",\"80\"],\"tty\":true,\"networkMode\":\"managed\","
                                       "\"labels\":{\"app\":\"web\",\"tier\":\"front\"},\"environment\":{\"MODE\":\"production\"}}";
         AUTO(json_free) struct json_object *lc = NULL;
         if (json_parse(lc_json, sizeof lc_json - 1, sizeof lc_json, &lc, NULL) < 0)
@@ -174,8 +191,8 @@ static void check_all_run(struct bench *b) {
         if (l->n != b->containers)
                 die("wrong number of containers", NULL);
         for (size_t i = 0; i < l->n; i++)
-                if (l->v[i]->state != S_running)
-                        die("a container does not run", NULL);
+                if (l->v[i]->state != S_running || (getenv("DROVER_BENCH_SUBNET") && !record_str(l->v[i], F_primaryIpAddress)))
+                        die("a container does not run, or has no address", NULL);
 }
 
 static bool measure_fill(struct bench *b) {
@@ -185,6 +202,7 @@ static bool measure_fill(struct bench *b) {
         open_core(b);
         core_on_change(b->core, on_change, b);
         add_hosts(b);
+        add_network(b);
         struct core_stats before = core_stats(b->core);
         malloc_trim(0);
         uint64_t pss = figure_pss_bytes();
