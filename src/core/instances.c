@@ -244,7 +244,8 @@ enum step instance_start(struct core *c, struct record *i, struct run *run, stru
                         return start_failed(c, i, ctx, text);
                 }
         }
-        if (!record_bool(i, F_nativeContainer) && addresses_give(c, i, &err) < 0)
+        bool fresh = !record_has(i, F_externalId);      /* one that its host has is on the network it was made with */
+        if (fresh && addresses_give(c, i, &err) < 0)
                 return start_failed(c, i, ctx, err.message);
         if (!record_bool(i, F_nativeContainer))
                 agent_instance_ensure(c, i);

@@ -155,6 +155,10 @@ class Networks(World):
         self.assertEqual([(r['networkId'], r['state'], r['accountId']) for r in rows], [(self.net['id'], 'active', self.p.split('/')[-1])])
         self.assertIn(rows[0]['id'], [r['id'] for r in self.admin.get('%s/networks/%s/ipaddresses' % (self.p, self.net['id'])).rows])
         self.assertEqual(self.admin.get('%s/ipaddresses/%s' % (self.p, rows[0]['id']))['address'], '10.42.0.2')
+        nics = [r for r in self.admin.get('/nics?_role=superadmin&instanceId=' + c['id']).rows]
+        mac = self.host.specs[c['uuid']]['network']['mac']
+        self.assertEqual([(r['networkId'], r['macAddress'], r['deviceNumber'], r['state']) for r in nics], [(self.net['id'], mac, 0, 'active')])
+        self.assertEqual([r['address'] for r in self.admin.get('/nics/%s/ipaddresses?_role=superadmin' % nics[0]['id']).rows], ['10.42.0.2'])
         self.check(self.admin.delete('%s/containers/%s' % (self.p, c['id'])), 200)
         self.until(lambda: self.gone('%s/containers/%s' % (self.p, c['id'])), 'the container to go')
         self.assertEqual([r for r in self.admin.get(self.p + '/ipaddresses').rows if r['address'] == '10.42.0.2'], [])
@@ -226,6 +230,34 @@ class Networks(World):
         self.until(lambda: self.admin.get(path)['metadata']['cniConfig']['10-rancher.conf']['mtu'] == 1400, lambda: self.admin.get(path))
         self.assertEqual(self.admin.get(path)['metadata']['more'], 1)
         self.assertEqual(len(self.admin.get(self.p + '/networks').rows), 1)
+
+    def test_containers_from_before_the_network_stay_where_they_are(self):
+        self.p = '/projects/' + self.project(None)['id']
+        self.host = Host(self.server, self.admin, project=self.p.split('/')[-1])
+        self.addCleanup(self.host.close)
+        self.until(lambda: [h for h in self.admin.get(self.p + '/hosts').rows if h['state'] == 'active'], 'the host')
+        before = self.container(ports=['8081:80/tcp'])
+        stack = self.check(self.admin.post(self.p + '/stacks', {'name': 'net', 'system': True, 'dockerCompose': DRIVER % {'name': 'late', 'subnet': '10.42.0.0/16'}}), 201)
+        self.assertTrue(stack['system'])
+        self.until(lambda: [n for n in self.admin.get(self.p + '/networks').rows if n['state'] == 'active'], 'the network')
+        path = '%s/containers/%s' % (self.p, before['id'])
+        self.check(self.admin.post(path + '?action=stop'), 202)
+        self.admin.wait(path, 'stopped')
+        self.check(self.admin.post(path + '?action=start'), 202)
+        again = self.admin.wait(path, 'running')
+        self.assertIsNone(again['primaryNetworkId'])
+        self.assertEqual(self.host.specs[before['uuid']]['ports'], ['8081:80/tcp'])
+        self.assertEqual(self.container()['primaryIpAddress'], '10.42.0.2')
+
+    def test_an_environment_takes_its_network_with_it(self):
+        self.environment()
+        self.container()
+        account = self.p.split('/')[-1]
+        self.check(self.admin.delete(self.p), 200)
+        self.until(lambda: self.gone(self.p), lambda: self.admin.get(self.p))
+        for kind in ('networks', 'networkdrivers', 'subnets', 'ipaddresses', 'containers'):
+            rows = [r for r in self.admin.get('/%s?all=true' % kind).rows if r.get('accountId') == account and r['state'] not in ('removed', 'purged')]
+            self.assertEqual(rows, [], kind)
 
     def test_s33_retained_addresses(self):
         self.environment()
