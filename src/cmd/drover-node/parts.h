@@ -3,6 +3,7 @@
 #include "base/options.h"
 
 extern const struct opt_command dns_command;
+extern const struct opt_command healthcheck_command;
 extern const struct opt_command metadata_command;
 extern const struct opt_command net_command;
 extern const struct opt_command network_manager_command;
