@@ -181,17 +181,24 @@ static void batch(struct worker *w, unsigned got) {
         __atomic_store_n(&w->queries, w->queries + got, __ATOMIC_RELAXED);
 }
 
+/* What the kernel changed in the first n. */
+static void renew(struct worker *w, unsigned n) {
+        for (unsigned i = 0; i < n; i++) {
+                w->in_iov[i] = (struct iovec) { w->in_bytes + (size_t) i * IN_STRIDE, UDP_QUERY_BYTES_MAX };
+                w->in[i].msg_hdr = (struct msghdr) { .msg_name = &w->peer[i], .msg_namelen = sizeof w->peer[i], .msg_iov = &w->in_iov[i], .msg_iovlen = 1,
+                                                     .msg_control = w->u->any ? w->control[i] : NULL, .msg_controllen = w->u->any ? CONTROL_BYTES : 0 };
+        }
+}
+
 static void *run(void *arg) {
         struct worker *w = arg;
+        renew(w, BATCH);
         while (!__atomic_load_n(&w->u->ending, __ATOMIC_ACQUIRE)) {
-                for (unsigned i = 0; i < BATCH; i++) {
-                        w->in_iov[i] = (struct iovec) { w->in_bytes + (size_t) i * IN_STRIDE, UDP_QUERY_BYTES_MAX };
-                        w->in[i].msg_hdr = (struct msghdr) { .msg_name = &w->peer[i], .msg_namelen = sizeof w->peer[i], .msg_iov = &w->in_iov[i], .msg_iovlen = 1,
-                                                             .msg_control = w->u->any ? w->control[i] : NULL, .msg_controllen = w->u->any ? CONTROL_BYTES : 0 };
-                }
                 int got = recvmmsg(w->fd, w->in, BATCH, MSG_WAITFORONE, NULL);
-                if (got > 0)
-                        batch(w, (unsigned) got);
+                if (got <= 0)
+                        continue;
+                batch(w, (unsigned) got);
+                renew(w, (unsigned) got);
         }
         return NULL;
 }
