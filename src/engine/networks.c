@@ -10,7 +10,7 @@ static bool is_gone(const struct record *n) { return n->state == S_removing || n
 
 bool network_is_cni(const struct record *n) { return str_eq(kind_of(n), "cni"); }
 
-static bool is_usable(const struct record *n) {
+bool network_is_usable(const struct record *n) {
         return (n->state == S_activating || n->state == S_active || n->state == S_updating_active) && n->kind != T_hostOnlyNetwork &&
                !str_starts(kind_of(n), "docker");
 }
@@ -22,7 +22,7 @@ struct record *network_default(const struct world *w, int64_t account_id) {
         struct record *last = NULL, *coming = NULL;
         for (size_t i = 0; i < l->n; i++) {
                 struct record *n = l->v[i];
-                if (!is_usable(n))
+                if (!network_is_usable(n))
                         continue;
                 if (n->id == now)
                         return n;
@@ -71,7 +71,7 @@ int network_of(const struct world *w, const struct record *i, struct record **re
         bool managed = str_eq(name, "managed");
         *ret = managed ? network_default(w, i->account_id) : NULL;
         for (size_t k = l->n; k-- > 0 && !*ret && !managed;)
-                if (str_eq(record_name(l->v[k]), name) && is_usable(l->v[k]))
+                if (str_eq(record_name(l->v[k]), name) && network_is_usable(l->v[k]))
                         *ret = l->v[k];
         if (*ret)
                 return 0;

@@ -5,6 +5,7 @@
 #include "model/world.h"
 
 bool network_is_cni(const struct record *n);            /* a driver's plugins connect containers to it (kind `cni`) */
+bool network_is_usable(const struct record *n);         /* active or on its way, and none of Docker's: may be the default */
 /* The network of containers of mode `managed`: the account's own default while it can be used, else the last active one, else one that is
  * on its way; NULL: none. */
 struct record *network_default(const struct world *w, int64_t account_id);

@@ -196,6 +196,11 @@ class Networks(World):
         self.assertEqual(first['primaryNetworkId'], self.net['id'])
         macs = [self.host.specs[x['uuid']]['network']['mac'][:8] for x in (first, c)]
         self.assertNotEqual(*macs)
+        for body, status, code in (({}, 422, 'MissingRequired'), ({'defaultNetworkId': '1n99999'}, 422, 'InvalidReference'), ({'defaultNetworkId': n['id']}, 200, None)):
+            self.check(self.admin.post(self.p + '?action=defaultNetworkId', body), status, code, code and 'defaultNetworkId')
+        self.assertEqual(self.admin.get(self.p)['defaultNetworkId'], n['id'])
+        self.check(self.admin.delete('%s/containers/%s' % (self.p, self.container()['id'])), 200)
+        self.assertEqual(first['primaryNetworkId'], self.net['id'])
         self.check(self.admin.delete('%s/containers/%s' % (self.p, c['id'])), 200)
         self.check(self.admin.delete('%s/networks/%s' % (self.p, n['id'])), 200)
         self.until(lambda: self.gone('%s/networks/%s' % (self.p, n['id'])), 'the network to go')

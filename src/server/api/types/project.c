@@ -1,6 +1,8 @@
 /* Environments and their members (spec api.md 2.5). */
 #include <stdio.h>
 
+#include "engine/networks.h"
+#include "formats/json.h"
 #include "server/api/change.h"
 #include "server/api/collection.h"
 #include "server/api/encode.h"
@@ -164,7 +166,24 @@ int project_remove(struct api_req *req, struct record *r, struct dr_error *err) 
         return 1;
 }
 
+/* {"defaultNetworkId": "1n5"}: the network of `managed` containers from now on, while it can be used (spec api.md 3.1). */
+static int set_default_network(struct api_req *req, struct record *r, struct dr_error *err) {
+        const char *id = json_str(req->body, "defaultNetworkId", NULL);
+        int64_t n = 0;
+        if (!capability(req, r, "owner"))
+                return dr_fail(err, DR_E_FORBIDDEN, NULL, "only owners choose the network of an environment");
+        if (!id)
+                return dr_fail(err, DR_E_MISSING_REQUIRED, "defaultNetworkId", "which network?");
+        const struct record *network = id_decode_number(id, strlen(id), req->plain_ids, &n) == 0 ? world_get(api_world(req), T_network, n) : NULL;
+        if (!network || network->account_id != r->id || !network_is_usable(network))
+                return dr_fail(err, DR_E_INVALID_REFERENCE, "defaultNetworkId", "the environment has no network \"%.40s\" that can be used", id);
+        core_put_int(api_core(req), r, F_defaultNetworkId, network->id);
+        return 0;
+}
+
 int project_action(struct api_req *req, struct record *r, const struct action_def *a, struct field_values *in, struct dr_error *err) {
+        if (str_eq(a->name, "defaultNetworkId"))
+                return set_default_network(req, r, err);
         if (!str_eq(a->name, "setmembers"))
                 return str_eq(a->name, "delete") ? project_remove(req, r, err) : -ENOSYS;
         struct json_object *members = members_of(in);
