@@ -134,7 +134,7 @@ static void write_float(double v, int below, int from, bool pad, struct sbuf *re
         }
 }
 
-void md_float(double v, int exponent_from, struct sbuf *ret) { write_float(v, -4, exponent_from, true, ret); }
+void md_float(double v, struct sbuf *ret) { write_float(v, -4, 6, true, ret); }
 void md_float_json(double v, struct sbuf *ret) { write_float(v, -6, 21, false, ret); }
 
 /* "%f" without the zeros at its end (spec 4.1). */
@@ -292,7 +292,7 @@ bool md_plain(const struct md_node *n, struct sbuf *ret) {
         } else if (!n->json) {
                 sbuf_puts(ret, "<nil>");
         } else if (json_object_is_type(n->json, json_type_double)) {
-                md_float(json_object_get_double(n->json), 21, ret);
+                md_float(json_object_get_double(n->json), ret);
         } else {
                 text_scalar(n->json, ret);
         }

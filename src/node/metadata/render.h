@@ -18,8 +18,8 @@ void md_render_yaml(const struct md_node *n, struct sbuf *ret);         /* yaml_
  * differ from everything. */
 bool md_plain(const struct md_node *n, struct sbuf *ret);
 
-/* Shortest digits that read back as v, laid out with an exponent when it is below -4 or at least exponent_from: 1.5, 1e+30, 1e-06. */
-void md_float(double v, int exponent_from, struct sbuf *ret);
+/* Shortest digits that read back as v; with an exponent when that is below -4 or above 5: 1.5, 1e+06, 1e-05. */
+void md_float(double v, struct sbuf *ret);
 /* The same laid out as upstream's JSON: exponent below 1e-6 and from 1e21, without leading zeros in it. */
 void md_float_json(double v, struct sbuf *ret);
 /* Query escaping: all but A-Za-z0-9-._~ as %XX, blank as '+'. */

@@ -423,11 +423,13 @@ size_t md_service_waiters(const struct md_service *s) { return s->n_waiters; }
 struct md_service *md_service_free(struct md_service *s) {
         if (!s)
                 return NULL;
-        http_server_free(s->http);                      /* long polls are aborted */
+        while (s->waiters) {
+                s->waiters->req->on_abort = NULL;       /* their connections end below */
+                waiter_free(s->waiters);
+        }
+        http_server_free(s->http);
         if (s->reload)
                 http_server_free(s->reload);
-        while (s->waiters)
-                waiter_free(s->waiters);
         shared_clear(s);
         sbuf_done(&s->scratch);
         md_tree_free(s->tree);

@@ -197,7 +197,7 @@ static void write_string(struct writer *w, const char *s, size_t n, size_t inden
 static void write_scalar(struct writer *w, struct json_object *o, size_t indent) {
         switch (json_object_get_type(o)) {
         case json_type_string: write_string(w, json_object_get_string(o), (size_t) json_object_get_string_len(o), indent, false); break;
-        case json_type_double: md_float(json_object_get_double(o), 6, w->b); break;
+        case json_type_double: md_float(json_object_get_double(o), w->b); break;
         default: json_write(o, 0, w->b); break;
         }
 }
