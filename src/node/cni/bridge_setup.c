@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+enum { RUNNING_MS = 1000 };             /* the kernel needs microseconds; a bridge with a spanning tree would be waited for in vain */
+
 static int kernel(int r, const struct dr_error *why, struct cni_error *err) { return r < 0 ? cni_fail_with(err, CNI_E_KERNEL, why) : 0; }
 
 /* 1: it is there; 0: it is not. */
@@ -205,7 +207,8 @@ int bridge_configure_box(struct bridge_call *c, const struct cni_result *result,
                 return -1;
         struct announcement a = { .index = c->box_end.index, .result = result };
         memcpy(a.mac, c->box_end.mac, MAC_BYTES);
-        if (!was_up)
+        /* Only a port that forwards already brings the announcement to anybody. */
+        if (!was_up && nlk_link_wait_running(c->host, c->host_end.index, RUNNING_MS, &why) > 0)
                 (void) netns_run(c->ns, announce, &a, &why);
         return 0;
 }

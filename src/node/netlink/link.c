@@ -1,5 +1,6 @@
 #include "rtnetlink-internal.h"
 
+#include "base/times.h"
 #include "base/vec.h"
 
 #include <linux/ethtool.h>
@@ -7,6 +8,7 @@
 #include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
@@ -165,6 +167,38 @@ int nlk_link_del(struct netlink *n, int index, struct dr_error *err) {
         if (r == -ENODEV || r == -ENOENT)
                 return -ENOENT;
         return r < 0 ? nlk_error(n, r, err, "could not remove link %d", index) : 0;
+}
+
+/* Reads the kernel's announcements until one says that the link runs. */
+static int wait_announced(struct netlink *n, int index, uint64_t deadline_ms) {
+        for (;;) {
+                struct pollfd p = { .fd = n->fd, .events = POLLIN };
+                uint64_t now = time_mono_ms();
+                if (now >= deadline_ms || poll(&p, 1, (int) (deadline_ms - now)) == 0)
+                        return 0;
+                ssize_t got = recv(n->fd, n->buf, NLK_ANSWER_BYTES_MAX, MSG_DONTWAIT);
+                if (got < 0 && errno != EINTR && errno != EAGAIN)
+                        return -errno;
+                int left = (int) got;
+                for (struct nlmsghdr *h = (struct nlmsghdr *) n->buf; got > 0 && NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+                        struct nlk_link link;
+                        if (h->nlmsg_type == RTM_NEWLINK && read_link(h, &link) > 0 && link.index == index && link.flags & IFF_RUNNING)
+                                return 1;
+                }
+        }
+}
+
+int nlk_link_wait_running(struct netlink *n, int index, unsigned timeout_ms, struct dr_error *err) {
+        int group = RTNLGRP_LINK;
+        struct nlk_link link;
+        if (setsockopt(n->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
+                return dr_fail(err, DR_E_INTERNAL, NULL, "could not listen for changes of links: %m");
+        int r = nlk_link_get_index(n, index, &link, err);
+        if (r == 0)
+                r = link.flags & IFF_RUNNING ? 1 : wait_announced(n, index, time_mono_ms() + timeout_ms);
+        /* What comes until here and is not read has no number of a request and is passed over later. */
+        (void) setsockopt(n->fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof group);
+        return r;
 }
 
 static struct nl_msg *add_request(const char *name, unsigned flags, unsigned mtu, const uint8_t *mac) {

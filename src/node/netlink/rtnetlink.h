@@ -52,6 +52,9 @@ struct nlk_link_change {
 };
 int nlk_link_change(struct netlink *n, int index, const struct nlk_link_change *change, struct dr_error *err);
 int nlk_link_del(struct netlink *n, int index, struct dr_error *err);
+/* Waits until the link can carry packets (IFF_RUNNING): for a bridge's port that is when the bridge forwards for it, a moment after both
+ * ends of a veth are up. Returns 1; 0 when it did not happen within timeout_ms. */
+int nlk_link_wait_running(struct netlink *n, int index, unsigned timeout_ms, struct dr_error *err);
 
 /* A bridge, down. mac: NULL lets the kernel choose, and change it with its ports. mtu 0: the kernel's. */
 int nlk_bridge_add(struct netlink *n, const char *name, unsigned mtu, const uint8_t *mac, struct dr_error *err);
