@@ -2,6 +2,7 @@
 
 #include "base/sbuf.h"
 #include "base/times.h"
+#include "node/agent/metadata.h"
 #include "node/metadata/feed.h"
 #include "node/metadata/service.h"
 
@@ -357,6 +358,51 @@ TEST(data_kept_on_disk_are_served_before_the_agent_is_there) {
         CHECK(!mdata_is_synced(w.m));
         CHECK_INT(get(&w, "/latest/stacks/shop/services/web/scale", "10.9.9.9", body, sizeof body), ==, 200);
         CHECK_STR(body, ==, "2");
+        world_done(&w);
+}
+
+/* With the real agent --------------------------------------------------------------------------------------------- */
+
+static int no_server(const char *p, size_t n, void *arg) { return -ENOTCONN; }
+
+static void server_says(struct agent_metadata *a, const char *text) {
+        AUTO(json_free) struct json_object *o = NULL;
+        struct dr_error err;
+        CHECK_OK(json_parse(text, strlen(text), 1 << 20, &o, &err), &err);
+        agent_metadata_take(a, o);
+}
+
+static struct agent_metadata *start_agent(struct world *w) {
+        return agent_metadata_new(&(struct agent_metadata_config) { .loop = w->loop, .state_dir = w->dir, .send = no_server, .arg = w });
+}
+
+TEST(what_the_server_tells_the_agent_reaches_who_asks_also_across_a_restart_of_the_agent) {
+        struct world w;
+        char body[256];
+        world_init(&w);
+        snprintf(w.socket, sizeof w.socket, "%s/metadata.sock", w.dir);
+        struct agent_metadata *a = start_agent(&w);
+        world_feed(&w, (struct feed_config) { .socket_path = w.socket });
+        TURN_UNTIL(&w, mdata_is_synced(w.m));
+        server_says(a, "{\"t\":\"metadata\",\"topic\":\"env\",\"rev\":9007199254740991,\"base\":0,\"set\":{\"environment\":{\"name\":\"prod\",\"uuid\":\"e\"}}}");
+        server_says(a, "{\"t\":\"metadata\",\"topic\":\"stack/-\",\"rev\":4,\"base\":0,\"set\":{\"container/c\":{\"uuid\":\"c\",\"name\":\"C\",\"primary_ip\":\"10.42.0.1\"}}}");
+        TURN_UNTIL(&w, mdata_by_key(w.m, "container/c"));
+        CHECK_INT(get(&w, "/latest/self/container/name", "10.42.0.1", body, sizeof body), ==, 200);
+        CHECK_STR(body, ==, "c");
+        agent_metadata_free(a);
+        TURN_UNTIL(&w, !feed_is_connected(w.feed));
+        a = start_agent(&w);
+        TURN_UNTIL(&w, feed_is_connected(w.feed));
+        uint64_t generation = mdata_generation(w.m);
+        server_says(a, "{\"t\":\"metadata\",\"topic\":\"stack/-\",\"rev\":5,\"base\":4,\"del\":[\"container/c\"]}");
+        TURN_UNTIL(&w, !mdata_by_key(w.m, "container/c"));
+        CHECK_INT(mdata_generation(w.m), ==, generation + 1);           /* nothing came twice */
+        agent_metadata_clear(a);
+        TURN_UNTIL(&w, !mdata_environment(w.m));
+        agent_metadata_free(a);
+        char path[128];
+        snprintf(path, sizeof path, "%.60s/metadata", w.dir);
+        CHECK_INT(rmdir(path), ==, 0);
         world_done(&w);
 }
 
