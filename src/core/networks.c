@@ -36,12 +36,16 @@ static void make_default_network(struct core *c, const struct record *driver) {
 static bool has_keys(struct json_object *o) { return json_object_is_type(o, json_type_object) && json_object_object_length(o) > 0; }
 
 /* Only a system stack's driver makes a network (networking.md 10). */
-enum step network_driver_activate(struct core *c, struct record *driver, struct run *run, struct step_ctx *ctx) {
-        (void) run;
-        (void) ctx;
+static void ensure_network(struct core *c, const struct record *driver) {
         const struct record *service = world_get(c->world, T_service, record_int(driver, F_serviceId));
         if (service && record_bool(service, F_system) && has_keys(record_json(driver, F_defaultNetwork)) && !network_of_driver(c->world, driver))
                 make_default_network(c, driver);
+}
+
+enum step network_driver_activate(struct core *c, struct record *driver, struct run *run, struct step_ctx *ctx) {
+        (void) run;
+        (void) ctx;
+        ensure_network(c, driver);
         return STEP_DONE;
 }
 
@@ -112,13 +116,24 @@ enum step network_driver_remove(struct core *c, struct record *driver, struct ru
         return waiting ? STEP_WAIT : STEP_DONE;         /* network_state_changed() wakes it */
 }
 
-void networks_service_gone(struct core *c, const struct record *service) {
-        if (service->kind != T_networkDriverService)
-                return;
+static struct record *driver_of(struct core *c, const struct record *service) {
         const struct records *l = world_of_account(c->world, T_networkDriver, service->account_id);
-        for (size_t i = 0; i < l->n; i++)
-                if (record_int(l->v[i], F_serviceId) == service->id)
-                        end(c, l->v[i], P_networkdriver_deactivate, P_networkdriver_remove);
+        for (size_t i = 0; service->kind == T_networkDriverService && i < l->n; i++)
+                if (record_int(l->v[i], F_serviceId) == service->id && !state_is_gone((enum state_id) l->v[i]->state))
+                        return l->v[i];
+        return NULL;
+}
+
+void networks_service_active(struct core *c, const struct record *service) {
+        const struct record *driver = driver_of(c, service);
+        if (driver && driver->state == S_active)
+                ensure_network(c, driver);
+}
+
+void networks_service_gone(struct core *c, const struct record *service) {
+        struct record *driver = driver_of(c, service);
+        if (driver)
+                end(c, driver, P_networkdriver_deactivate, P_networkdriver_remove);
 }
 
 /* ---- networks ---- */

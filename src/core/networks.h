@@ -4,6 +4,8 @@
 
 struct json_object;
 
+/* A network driver's service is being activated: its driver has a network, made now if it has lost it. */
+void networks_service_active(struct core *c, const struct record *service);
 /* A network driver's service has been removed: its driver goes, and with it its networks. */
 void networks_service_gone(struct core *c, const struct record *service);
 /* The subnets that a network is to be made with: their form, and that they have nothing in common. list may be NULL. */

@@ -319,6 +319,7 @@ enum step service_activate(struct core *c, struct record *s, struct run *run, st
                 }
                 run->step = 1;
                 core_clear(c, s, F_scaleFull);
+                networks_service_active(c, s);
                 service_log(c, s, NULL, LOG_OF_SERVICE, "service.activate", "Activating service");
         }
         return service_reconcile(c, s, run);

@@ -254,6 +254,32 @@ class Networks(World):
         self.assertEqual(self.host.specs[before['uuid']]['ports'], ['8081:80/tcp'])
         self.assertEqual(self.container()['primaryIpAddress'], '10.42.0.2')
 
+    def test_containers_of_others_get_an_address_when_their_labels_say_so(self):
+        self.environment()
+        for n, labels in ((1, {'io.rancher.container.network': 'true'}), (2, {})):
+            cid = ('%02x' % n) * 32
+            row = {'uuid': cid, 'gen': 0, 'state': 'running', 'dockerId': cid, 'ports': [], 'startedAt': 5, 'finishedAt': 0, 'exitCode': 0, 'image': 'busybox', 'foreign': True,
+                   'name': 'foreign%d' % n, 'labels': labels, 'inspect': {'Id': cid, 'Name': '/foreign%d' % n, 'Config': {'Image': 'busybox', 'Labels': labels}, 'HostConfig': {'NetworkMode': 'bridge'}}}
+            self.host.say({'t': 'observed', 'full': False, 'containers': [row]})
+            c = self.until(lambda: [c for c in self.admin.get(self.p + '/containers?name=foreign%d' % n).rows if c['state'] == 'running'], 'foreign%d' % n)[0]
+            self.assertEqual((c['primaryIpAddress'], c['primaryNetworkId']), ('10.42.0.2', self.net['id']) if labels else (None, None))
+
+    def test_a_network_that_was_removed_comes_again_with_its_service(self):
+        self.environment()
+        path = '%s/networks/%s' % (self.p, self.net['id'])
+        self.check(self.admin.delete(path), 200)
+        self.until(lambda: self.gone(path), 'the network to go')
+        self.until(lambda: self.admin.get(self.p)['defaultNetworkId'] is None, 'no default network')
+        service = [s for s in self.admin.get(self.p + '/services').rows if s['name'] == 'cni-driver'][0]
+        path = '%s/services/%s' % (self.p, service['id'])
+        self.admin.wait(path, 'active')
+        self.check(self.admin.post(path + '?action=deactivate'), 202)
+        self.admin.wait(path, 'inactive')
+        self.check(self.admin.post(path + '?action=activate'), 202)
+        again = self.until(lambda: [n for n in self.admin.get(self.p + '/networks').rows if n['state'] == 'active'], 'the network')[0]
+        self.assertNotEqual(again['id'], self.net['id'])
+        self.assertEqual(self.container()['primaryNetworkId'], again['id'])
+
     def test_an_environment_takes_its_network_with_it(self):
         self.environment()
         self.container()
