@@ -162,11 +162,14 @@ class World:
             self.running.remove(p)
         p.terminate()
         try:
-            return p.wait(10)
+            code = p.wait(20)
         except subprocess.TimeoutExpired:
             p.kill()
             p.wait()
             raise RuntimeError('a process did not end at SIGTERM')
+        if p is self.dns and code != 0:         # a sanitizer's findings end so
+            with open(os.path.join(self.dir, 'drover-node.log'), encoding='utf-8', errors='replace') as f:
+                raise RuntimeError('drover-node ended with %d: %s' % (code, f.read()[-4000:]))
 
     def dnsmasq(self):
         for name in ('recursor-53.dnsmasq.conf', 'recursor-53.hosts'):
