@@ -39,7 +39,7 @@ int address_range_make(const char *network, int64_t prefix, const char *gateway,
         if (address_parse(address, &base) < 0)
                 return dr_fail(err, DR_E_INVALID_FORMAT, "networkAddress", "\"%.40s\" is no IPv4 network", text);
         if (n < PREFIX_MIN || n > PREFIX_MAX)
-                return dr_fail(err, DR_E_INVALID_OPTION, "cidrSize", "a subnet has %d to %d bits of network, not %d", PREFIX_MIN, PREFIX_MAX, (int) n);
+                return dr_fail(err, DR_E_INVALID_OPTION, "cidrSize", "a subnet has %d to %d bits of network, not %llu", PREFIX_MIN, PREFIX_MAX, (unsigned long long) n);
         uint32_t size = 1U << (32 - n);
         struct address_range r = { .network = base & ~(size - 1), .prefix = (unsigned) n };
         if (one(gateway, r.network + 1, "gateway", &r.gateway, err) < 0 || one(start, r.network + 2, "startAddress", &r.first, err) < 0 ||
