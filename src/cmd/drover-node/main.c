@@ -125,7 +125,7 @@ static const struct opt_command man_command = {
         .name = "man-pages", .summary = "writes this program's manual pages into a folder, for packages", .args = "DIR", .min_args = 1, .max_args = 1, .hidden = true, .run = run_man,
 };
 /* One row per part of the node; links named drover-PART run the part. */
-static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command, &metadata_command, &healthcheck_command, &net_command, &network_manager_command, &dns_command, &entry_command, &bridge_command, &ipam_command, &man_command };
+static const struct opt_command *const commands[] = { &agent_command, &register_command, &supervise_command, &metadata_command, &giddyup_command, &healthcheck_command, &net_command, &network_manager_command, &dns_command, &entry_command, &bridge_command, &ipam_command, &man_command };
 
 static const struct opt_row rows[] = {
         { .name = "config", .arg = "FILE", .type = OPT_CONFIG, .dflt = "/etc/drover/node.conf", .help = "file with these settings as \"name = value\" lines" },

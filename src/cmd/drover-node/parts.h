@@ -9,3 +9,4 @@ extern const struct opt_command net_command;
 extern const struct opt_command network_manager_command;
 extern const struct opt_command bridge_command;
 extern const struct opt_command ipam_command;
+extern const struct opt_command giddyup_command;
