@@ -310,6 +310,35 @@ class Service(unittest.TestCase):
         self.w.dns = self.w.start(argv, world.SERVER)
         self.assertEqual(message.ask(world.SERVER, WEB, 'A')['rcode'], 'SERVFAIL')      # not known yet is not denied
 
+    def test_changes_come_by_the_agents_socket_and_stay_when_it_goes(self):
+        path = os.path.join(self.w.dir, 'metadata.sock')
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.addCleanup(listener.close)
+        listener.bind(path)
+        listener.listen(4)
+        listener.settimeout(20)
+        argv = [os.path.join(world.BIN, 'drover-node'), '--config', '/dev/null', 'dns', '--answers=', '--metadata-socket', path, '--resolv-conf', '/dev/null']
+        self.w.dns = self.w.start(argv, world.SERVER)
+        agent, _ = listener.accept()
+        self.assertEqual(json.loads(agent.makefile('r').readline()), {'resume': {}})
+        self.assertEqual(message.ask(world.SERVER, WEB, 'A')['rcode'], 'SERVFAIL')
+        agent.sendall(b''.join(json.dumps(m).encode() + b'\n' for m in world.messages(self.data)))
+
+        def wait(done):
+            until = time.monotonic() + 20
+            while not done(message.ask(world.SERVER, WEB, 'A')):
+                self.assertLess(time.monotonic(), until)
+        wait(lambda r: len(r['answer']) == 2)
+        self.assertEqual(message.ask(world.SERVER, 'nope.rancher.internal.', 'A')['rcode'], 'NXDOMAIN')
+        sick = dict(next(c for c in self.data['containers'] if c['name'] == 'shop-web-1'), health_state='unhealthy', metadata_kind='container')
+        agent.sendall(json.dumps({'topic': 'stack/st-shop', 'rev': 2, 'base': 1, 'set': {'container/' + sick['uuid']: sick}}).encode() + b'\n')
+        wait(lambda r: [x[3] for x in r['answer']] == ['10.42.1.13'])
+        agent.close()
+        again, _ = listener.accept()
+        self.addCleanup(again.close)
+        self.assertEqual(json.loads(again.makefile('r').readline())['resume']['stack/st-shop'], 2)
+        self.assertEqual([x[3] for x in message.ask(world.SERVER, WEB, 'A')['answer']], ['10.42.1.13'])
+
     def test_a_reload_reads_the_files_again(self):
         path = os.path.join(self.w.dir, 'answers.yaml')
         with open(path, 'w') as f:

@@ -149,7 +149,7 @@ class World:
         with open(path, 'ab') as log:
             p = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.dir)
         self.running.append(p)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while message.ask(address, 'ready.invalid.', 'A', timeout=0.3, port=port) is None:
             if p.poll() is not None or time.monotonic() > until:
                 with open(path) as f:
