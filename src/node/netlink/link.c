@@ -180,7 +180,7 @@ static int wait_announced(struct netlink *n, int index, uint64_t deadline_ms) {
                 if (got < 0 && errno != EINTR && errno != EAGAIN)
                         return -errno;
                 int left = (int) got;
-                for (struct nlmsghdr *h = (struct nlmsghdr *) n->buf; got > 0 && NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+                for (struct nlmsghdr *h = (struct nlmsghdr *) n->buf; got > 0 && nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
                         struct nlk_link link;
                         if (h->nlmsg_type == RTM_NEWLINK && read_link(h, &link) > 0 && link.index == index && link.flags & IFF_RUNNING)
                                 return 1;

@@ -106,7 +106,7 @@ int nlk_talk(struct netlink *n, struct nl_msg *m, int (*each)(const struct nlmsg
                 if (got < 0)
                         return errno == EAGAIN ? -ETIMEDOUT : -errno;
                 int left = (int) got;
-                for (struct nlmsghdr *h = (struct nlmsghdr *) n->buf; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+                for (struct nlmsghdr *h = (struct nlmsghdr *) n->buf; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
                         if (h->nlmsg_seq != seq)
                                 continue;               /* the rest of a request that was given up */
                         if (h->nlmsg_flags & NLM_F_DUMP_INTR && result == 0)

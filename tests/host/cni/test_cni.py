@@ -384,7 +384,6 @@ class Metadata(Case):
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen(8)
-        self.addCleanup(listener.close)
         asked = []
 
         def serve():
@@ -397,7 +396,12 @@ class Metadata(Case):
                     asked.append(json.loads(c.makefile().readline()))
                     for line in lines:
                         c.sendall(json.dumps(line).encode() + b'\n')
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        # In this order: a descriptor that is closed under accept() may be the next test's.
+        self.addCleanup(listener.close)
+        self.addCleanup(thread.join)
+        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
         return path, asked
 
     def test_the_agents_socket_is_asked(self):
