@@ -225,8 +225,8 @@ static bool take_snapshot(struct metastore *m, struct topic *t) {
 }
 
 static void forget(struct metastore *m, struct topic *t) {
-        auto_free char *path = path_of(m, t->name);
-        if (unlink(path) < 0 && errno != ENOENT)
+        auto_free char *path = m->dir ? path_of(m, t->name) : NULL;
+        if (path && unlink(path) < 0 && errno != ENOENT)
                 log_warning("a file of metadata could not be removed", "file", path, NULL);
         (void) smap_del(&m->topics, t->name);
         if (t->here && m->tell)
@@ -309,7 +309,12 @@ struct json_object *metastore_revisions(const struct metastore *m) {
         return o;
 }
 
-size_t metastore_objects(const struct metastore *m) { return m->objects; }
+size_t metastore_objects(const struct metastore *m) {
+        size_t n = 0;
+        smap_foreach(&m->topics, s)
+                n += ((struct topic *) s->value)->items.n;
+        return n;
+}
 
 void metastore_drop_pieces(struct metastore *m) {
         VEC(struct topic *) only_coming = { 0 };
@@ -363,6 +368,8 @@ static int replace(const char *path, const char *p, size_t n) {
 
 uint64_t metastore_save(struct metastore *m, uint64_t now_ms) {
         uint64_t next = UINT64_MAX;
+        if (!m->dir)
+                return next;
         smap_foreach(&m->topics, s) {
                 struct topic *t = s->value;
                 uint64_t due = t->saved_ms + SAVE_GAP_MS + t->bytes / SAVE_BYTES_PER_MS;
@@ -421,10 +428,11 @@ static void load(struct metastore *m) {
 
 struct metastore *metastore_new(const char *dir, metastore_tell *tell, void *arg) {
         struct metastore *m = dr_xnew(struct metastore);
-        m->dir = dr_xstrdup(dir);
-        if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        m->dir = dir ? dr_xstrdup(dir) : NULL;
+        if (dir && mkdir(dir, 0700) < 0 && errno != EEXIST)
                 log_warning("the folder for metadata could not be made", "folder", dir, "reason", strerror(errno), NULL);
-        load(m);
+        if (dir)
+                load(m);
         m->tell = tell;
         m->arg = arg;
         return m;

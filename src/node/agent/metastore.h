@@ -14,7 +14,7 @@ enum {
 typedef void metastore_tell(void *arg, const char *line, size_t len);
 
 struct metastore;
-/* dir is copied; it is made when missing, and what it has is read. NULL tell: nobody is told. */
+/* dir is copied; it is made when missing, and what it has is read; NULL: memory only. NULL tell: nobody is told. */
 struct metastore *metastore_new(const char *dir, metastore_tell *tell, void *arg);
 struct metastore *metastore_free(struct metastore *m);          /* saves nothing; NULL is fine; returns NULL */
 DR_DEFINE_AUTO(struct metastore *, metastore_free)
@@ -25,7 +25,7 @@ int metastore_take(struct metastore *m, const struct json_object *message, struc
 /* topic -> revision. The caller owns it. */
 struct json_object *metastore_revisions(const struct metastore *m);
 uint64_t metastore_rev(const struct metastore *m, const char *topic);   /* 0: not here */
-size_t metastore_objects(const struct metastore *m);
+size_t metastore_objects(const struct metastore *m);             /* of complete topics */
 /* What brings somebody who has these revisions up to date: snapshots of those topics that differ, "gone" for those that are not here. have may be NULL. */
 void metastore_write(const struct metastore *m, const struct json_object *have, metastore_tell *tell, void *arg);
 void metastore_drop_pieces(struct metastore *m);                /* the connection was lost: what comes next begins anew */
