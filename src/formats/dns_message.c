@@ -206,14 +206,10 @@ int dns_query_parse(const uint8_t *p, size_t n, struct dns_query *q) {
         dns_lower(q->lower.b, q->lower.len);
         if (q->questions > 1)
                 return 0;
-        if (dns_u16(p + 10) || dns_u32(p + 6)) {
-                int r = read_edns(p, n, q);
-                if (r < 0)
-                        return r;
-        }
-        if (q->udp_bytes < DNS_UDP_BYTES_MIN)
+        int r = dns_u16(p + 10) || dns_u32(p + 6) ? read_edns(p, n, q) : 0;
+        if (q->udp_bytes < DNS_UDP_BYTES_MIN)           /* also of a query that cannot be read further: it gets an answer */
                 q->udp_bytes = DNS_UDP_BYTES_MIN;
-        return 0;
+        return r;
 }
 
 /* Names in the data end inside it. */
