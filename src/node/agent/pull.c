@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "net/http.h"
+#include "node/agent/own_image.h"
 #include "node/docker/json_split.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct pull {
         struct docker_progress progress;
         uint64_t told_ms;
         char *first_error;              /* with credentials */
+        bool own;                       /* made from this program */
 };
 
 static void pull_free(struct pull *p) {
@@ -96,6 +98,15 @@ static int start(struct pull *p, struct dr_error *err) {
         p->progress = (struct docker_progress) { .percent = -1 };
         struct docker_request r = { .method = "POST", .path = p->path, .registry_auth = p->auth, .total_ms = IDLE_MS, .idle_ms = IDLE_MS,
                                     .stream = on_piece, .done = on_answer, .arg = p };
+        auto_sbuf struct sbuf tar = { 0 };
+        if (p->own) {
+                int e = own_image_tar("/proc/self/exe", &tar, err);
+                if (e < 0)
+                        return e;
+                log_info("making an image out of this program", "image", p->image, "version", DROVER_VERSION, NULL);
+                r.body = tar.data;
+                r.tar_bytes = tar.len;
+        }
         p->call = docker_call_start(p->r.docker, &r, err);
         return p->call ? 0 : -EAGAIN;
 }
@@ -135,8 +146,11 @@ struct pull *pull_start(const struct pull_request *r, struct dr_error *err) {
                 dr_fail(err, DR_E_MISSING_REQUIRED, "image", "no image is named");
                 return NULL;
         }
+        bool own = !build && own_image_is(r->image);
         if (build)
                 build_path(&path, r->image, r->build);
+        else if (own)
+                own_image_path(r->image, &path);
         else
                 pull_path(&path, r->image);
         if (!sbuf_ok(&path)) {
@@ -148,7 +162,8 @@ struct pull *pull_start(const struct pull_request *r, struct dr_error *err) {
         p->r.auth = p->r.build = NULL;
         p->image = dr_xstrdup(r->image);
         p->path = sbuf_steal(&path);
-        p->auth = build ? NULL : docker_registry_auth(r->auth);
+        p->own = own;
+        p->auth = build || own ? NULL : docker_registry_auth(r->auth);
         p->told_ms = loop_now_ms(r->loop);
         p->split = (struct json_split) JSON_SPLIT(PIECE_BYTES_MAX);
         if (start(p, err) < 0) {

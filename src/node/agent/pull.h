@@ -1,5 +1,5 @@
 /* pull.h: brings one image onto this host's engine: pulls it, with credentials first and then without (agent.md 10), or builds it from
- * a remote context (agent.md 8, `build`). Loop thread only; callbacks never come from inside a call of yours. */
+ * a remote context (agent.md 8, `build`), or makes it out of this program when it is drover/node (own_image.h). Loop thread only; callbacks never come from inside a call of yours. */
 #pragma once
 #include "node/docker/client.h"
 

@@ -207,7 +207,7 @@ static struct docker_call *call_start(struct docker *d, const struct docker_requ
         if (r->fresh)
                 headers[n++] = (struct http_header) { "Connection", "close" };
         if (r->body)
-                headers[n++] = (struct http_header) { "Content-Type", "application/json" };
+                headers[n++] = (struct http_header) { "Content-Type", r->tar_bytes ? "application/x-tar" : "application/json" };
         if (r->registry_auth)
                 headers[n++] = (struct http_header) { "X-Registry-Auth", r->registry_auth };
         struct docker_call *c = dr_xnew(struct docker_call);
@@ -217,7 +217,7 @@ static struct docker_call *call_start(struct docker *d, const struct docker_requ
         c->error_body = (struct sbuf) SBUF(64 * 1024);
         uint64_t total_ms = r->total_ms ? r->total_ms : CALL_MS;
         struct http_call_spec spec = {
-                .method = r->method, .url = url, .headers = headers, .n_headers = n, .body = r->body, .body_len = r->body ? strlen(r->body) : 0,
+                .method = r->method, .url = url, .headers = headers, .n_headers = n, .body = r->body, .body_len = !r->body ? 0 : r->tar_bytes ? r->tar_bytes : strlen(r->body),
                 .first_byte_ms = r->stream ? r->total_ms ? r->total_ms : UINT64_MAX : total_ms, .total_ms = r->stream ? 0 : total_ms, .idle_ms = r->stream ? r->idle_ms : 0,
                 .body_max = r->body_max ? r->body_max : BODY_BYTES_MAX, .events = r->stream ? &streaming : r->hijacked ? &hijacking : &collecting, .arg = c,
                 .upgrade = r->hijacked ? "tcp" : NULL, .hijack_on_200 = r->hijacked != NULL,

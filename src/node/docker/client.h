@@ -35,7 +35,8 @@ typedef void (*docker_done_fn)(struct docker_call *c, int result, int status, co
 struct docker_request {
         const char *method;             /* NULL: GET */
         const char *path;               /* "/containers/json?all=1", without a version */
-        const char *body;               /* JSON; NULL: none; copied */
+        const char *body;               /* JSON, or bytes of a tar archive; NULL: none; copied */
+        size_t tar_bytes;               /* of such an archive; 0: body is JSON and a string */
         const char *registry_auth;      /* X-Registry-Auth; NULL: none */
         uint64_t total_ms;              /* deadline; 0: 30 s. With stream: for the first byte only; 0: none */
         uint64_t idle_ms;               /* with stream: between bytes; 0: no limit */

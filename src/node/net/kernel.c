@@ -291,7 +291,7 @@ static int set_item(struct kernel *k, const struct overlay_item *i, struct dr_er
         struct nlk_route route;
         switch (i->kind) {
         case OVERLAY_FDB:
-                return nlk_fdb_set(k->nl, k->device, i->key, &ip, true, err);
+                return nlk_fdb_set(k->nl, k->device, i->key, &ip, false, err);
         case OVERLAY_PORT_FDB:
                 return nlk_port_fdb_set(k->nl, k->device, i->key, err);
         case OVERLAY_NEIGHBOUR:
@@ -326,10 +326,9 @@ static void count(int r, unsigned *done, struct kernel_result *ret, const struct
                 ret->first = *err;
 }
 
-/* Setting replaces a neighbour or a route of the same key; a forwarding entry gets one more destination, the old one has to go. */
+/* Setting an item replaces the one of the same key. */
 static bool is_replaced(const item_list *want, size_t at, const struct overlay_item *old) {
-        bool same = (at < want->n && overlay_item_same_key(&want->v[at], old)) || (at > 0 && overlay_item_same_key(&want->v[at - 1], old));
-        return same && (old->kind == OVERLAY_NEIGHBOUR || old->kind == OVERLAY_ROUTE);
+        return (at < want->n && overlay_item_same_key(&want->v[at], old)) || (at > 0 && overlay_item_same_key(&want->v[at - 1], old));
 }
 
 static void apply(struct kernel *k, const struct overlay *o, item_list *is, bool keep, struct kernel_result *ret) {

@@ -2,7 +2,7 @@
  *
  * A device on the host is a port of the network's bridge. For each container of the network on another host there is: a neighbour that the
  * device answers ARP with, a forwarding entry from its MAC to that host, an entry in the bridge that this MAC is behind the device, and a
- * route by which the host itself reaches it. Why so: docs/decisions/0011-vxlan-in-the-bridge.md. No I/O. Any thread. */
+ * route by which the host itself reaches it. Why so: docs/decisions/0004-vxlan-in-the-bridge.md. No I/O. Any thread. */
 #pragma once
 #include "base/vec.h"
 #include "node/metadata/model.h"

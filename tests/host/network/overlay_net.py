@@ -108,6 +108,11 @@ class Host:
         self.containers.append(c)
         return c
 
+    def remove(self, container):
+        self.containers.remove(container)
+        run('ip', '-n', self.ns, 'link', 'del', f'v{container.number}')
+        run('ip', 'netns', 'del', container.ns)
+
     def exec(self, *args, check=True):
         return run('ip', 'netns', 'exec', self.ns, *args, check=check)
 
