@@ -30,7 +30,8 @@ struct packets {
         enum step step;
         struct child *child;
         struct sbuf script;
-        VEC(struct flow) flows;
+        VEC(struct flow) flows;         /* to be looked for at the end of this round */
+        VEC(struct flow) changed;       /* since it began: its rules may be older than they are */
         VEC(uint32_t) addresses;        /* of this host, for flows */
         size_t flow_at, address_at;
         struct timer *settle, *check;
@@ -82,8 +83,8 @@ static bool legacy_is_used(void) {
 
 static void add_flow(struct packets *p, const struct port_map *m, bool gone) {
         struct flow f = { .host = m->host, .target = m->target, .port = m->port, .gone = gone };
-        if (m->udp && p->flows.n < FLOWS_MAX)
-                vec_push(&p->flows, f);
+        if (m->udp && p->changed.n < FLOWS_MAX)
+                vec_push(&p->changed, f);
 }
 
 /* UDP keeps its way as long as packets come: those that lead to a target which is no longer meant go, and those that began while the port led nowhere. */
@@ -235,7 +236,7 @@ static void on_tool(struct child *c, const struct child_result *res, void *arg) 
                 if (!ok)
                         trouble(p, res->err);
                 free(p->applied);
-                p->applied = ok ? dr_xstrdup(p->text) : NULL;
+                p->applied = ok ? dr_xstrdup(sbuf_str(&p->script)) : NULL;        /* p->text may be newer by now */
                 p->listing = 0;
                 return next(p, ok && !p->removing ? LIST_AGAIN : SAVE_NFT);
         case LIST_AGAIN:
@@ -258,6 +259,9 @@ static void round_begins(void *arg) {
                 return;
         timer_stop(p->check);
         p->why[0] = 0;
+        for (size_t i = 0; i < p->changed.n; i++)
+                vec_push(&p->flows, p->changed.v[i]);
+        vec_clear(&p->changed);
         struct dr_error err = { 0 };
         if (!p->removing && sysctls_set(&p->rules, &err) < 0)
                 snprintf(p->why, sizeof p->why, "%.390s", err.message);
@@ -352,6 +356,7 @@ struct packets *packets_free(struct packets *p) {
         timer_free(p->check);
         rules_done(&p->rules);
         vec_done(&p->flows);
+        vec_done(&p->changed);
         vec_done(&p->addresses);
         sbuf_done(&p->script);
         free(p->text);
