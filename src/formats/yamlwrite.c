@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+/* YAML takes 1024 characters as a key without "? " before it; a byte may become four ("\x01"). */
+enum { IMPLICIT_KEY_BYTES_MAX = 240 };
 struct writer { struct sbuf *b; unsigned flags; };
 
 static void write_value(struct writer *w, const struct json_object *o, unsigned indent, bool after_dash);
@@ -139,7 +141,14 @@ static void write_map(struct writer *w, const struct json_object *o, unsigned in
                 if (!first)
                         spaces(w, indent);
                 first = false;
+                bool explicit = strlen(key) > IMPLICIT_KEY_BYTES_MAX;
+                if (explicit)
+                        sbuf_puts(w->b, "? ");
                 write_string(w, key, strlen(key), indent, true);
+                if (explicit) {
+                        newline(w);
+                        spaces(w, indent);
+                }
                 sbuf_putc(w->b, ':');
                 if (is_nested(value)) {
                         newline(w);
