@@ -1,4 +1,9 @@
 """Health checks over HTTP: who checks, what reports do and which are refused (orchestration.md 4), with hosts that this test plays."""
+import json
+import os
+import socket
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -8,6 +13,33 @@ import wsclient
 
 SPEC = 'io.rancher.container.'
 CHECK = {'port': 80, 'requestLine': 'GET / HTTP/1.0', 'interval': 2000, 'strategy': 'none'}
+
+
+NODE = os.environ.get('DROVER_NODE')
+
+
+class Web:
+    """What is checked: answers each request with its status; None closes at once."""
+
+    def __init__(self):
+        self.status, self.asked = 200, []
+        self.s = socket.create_server(('127.0.0.1', 0))
+        self.port = self.s.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                c, _ = self.s.accept()
+            except OSError:
+                return
+            with c:
+                try:
+                    if self.status is not None:
+                        self.asked.append(c.recv(4096))
+                        c.sendall(b'HTTP/1.0 %d x\r\n\r\n' % self.status)
+                except OSError:
+                    pass
 
 
 class Host(wsclient.Agent):
@@ -174,6 +206,35 @@ class Health(client.Case):
             self.check(self.report(c, x['hostId'], 'DOWN'), 201)
         rows = lambda: [(i['id'] == c['id'], i['state']) for i in self.admin.get('%s/services/%s/instances' % (self.p, s['id'])).rows]
         self.until(rows, [(False, 'running')])
+
+    @unittest.skipUnless(NODE, 'DROVER_NODE names the program that checks')
+    def test_the_real_checker_tells_the_real_server(self):
+        web = Web()
+        self.addCleanup(web.s.close)
+        s, c = self.service('real', port=web.port, interval=200, responseTimeout=1000, requestLine='GET "/ping" "HTTP/1.0"', strategy='none')
+        host = self.admin.get('%s/containers/%s' % (self.p, c['id']))['healthcheckStates'][0]['hostId']
+        uuid = self.host_uuid(host)
+        d = tempfile.TemporaryDirectory()
+        self.addCleanup(d.cleanup)
+        with open(d.name + '/metadata', 'w') as f:
+            for topic, things in (('self', {'defaultData': {'metadata_kind': 'defaultData', 'version': '1-drover', 'self': {'host': {'uuid': uuid}}}}),
+                                  ('stack/-', {'container/' + c['uuid']: {
+                                      'metadata_kind': 'container', 'uuid': c['uuid'], 'name': c['name'], 'state': 'running', 'primary_ip': '127.0.0.1', 'start_count': 1,
+                                      'health_check_hosts': [uuid], 'health_check': {'port': web.port, 'request_line': 'GET "/ping" "HTTP/1.0"', 'interval': 200,
+                                                                                     'response_timeout': 1000, 'healthy_threshold': 2, 'unhealthy_threshold': 2}}})):
+                f.write(json.dumps({'topic': topic, 'rev': 1, 'base': 0, 'set': things}) + '\n')
+        checker = subprocess.Popen([NODE, 'healthcheck', '--file', d.name + '/metadata', '--url', 'http://127.0.0.1:%d/v1' % self.server.port],
+                                   env=dict(os.environ, CATTLE_ACCESS_KEY=self.key[0], CATTLE_SECRET_KEY=self.key[1]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(checker.wait)
+        self.addCleanup(checker.terminate)
+        self.until(lambda: self.health(c), 'healthy')
+        self.assertTrue(web.asked[0].startswith(b'GET /ping HTTP/1.0\r\n'), web.asked[0])
+        web.status = 500
+        self.until(lambda: self.health(c), 'unhealthy')
+        web.status = 302
+        self.until(lambda: self.health(c), 'healthy')
+        web.status = None
+        self.until(lambda: self.health(c), 'unhealthy')
 
 
 if __name__ == '__main__':

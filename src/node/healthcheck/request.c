@@ -54,6 +54,11 @@ static bool is_token(const char *s, size_t n) {
         return n > 0;
 }
 
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_version(const char *s) {
+        return str_starts(s, "HTTP/") && is_digit(s[5]) && s[6] == '.' && is_digit(s[7]) && (!s[8] || s[8] == '\r' || s[8] == '\n');
+}
+
 static int read_words(const char *line, char **method, char **path, struct sbuf *rest, struct dr_error *err) {
         auto_sbuf struct sbuf word = SBUF(REQUEST_LINE_BYTES_MAX);
         const char *at = line;
@@ -88,7 +93,7 @@ int request_make(const char *line, const char *host, char **ret, struct dr_error
         int r = read_words(line, &method, &path, &rest, err);
         if (r <= 0)
                 return r;
-        if (rest.len && !str_starts(sbuf_str(&rest), "HTTP/"))
+        if (rest.len && !is_version(sbuf_str(&rest)))
                 return dr_fail(err, DR_E_INVALID_FORMAT, "requestLine", "the request line has \"%.40s\" where its version should be", sbuf_str(&rest));
         sbuf_printf(&out, "%s %s %s", str_or(method, "GET"), str_or(path, "/"), rest.len ? sbuf_str(&rest) : "HTTP/1.0");
         while (out.len && (out.data[out.len - 1] == '\n' || out.data[out.len - 1] == '\r'))

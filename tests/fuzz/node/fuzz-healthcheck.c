@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
         }
         size_t len = request ? strlen(request) : 0;
-        if (request && (len < 18 || strcmp(request + len - 4, "\r\n\r\n") != 0 || !strstr(request, " HTTP/")))
+        if (request && (len < 16 || strcmp(request + len - 4, "\r\n\r\n") != 0 || !strstr(request, " HTTP/")))
                 abort();
         return 0;
 }

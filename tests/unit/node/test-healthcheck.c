@@ -43,7 +43,7 @@ TEST(request_lines_come_in_all_the_forms_that_are_in_use) {
 }
 
 TEST(request_lines_that_mean_nothing_are_refused) {
-        static const char *const bad[] = { "GET \"/ping", "GET / 1.0", "GET /a\\ b HTTP/1.0", "GET /\x01 HTTP/1.0", "GET /\\", "G\\r\\nET /" };
+        static const char *const bad[] = { "GET \"/ping", "GET / 1.0", "GET / HTTP/", "GET / HTTP/1.0 x", "GET / HTTP/1.10", "GET /a\\ b HTTP/1.0", "GET /\x01 HTTP/1.0", "GET /\\", "G\\r\\nET /" };
         for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
                 struct dr_error err;
                 auto_free char *got = NULL;
