@@ -14,7 +14,7 @@ sbin=${DROVER_DEPS_SBIN:-/usr/sbin}         # a test's own folder
 DROVER_DEPS='
 build: gcc libc6-dev make meson ninja-build pkg-config python3 libuv1-dev libhttp-parser-dev libjson-c-dev libyaml-dev libsqlite3-dev libsodium-dev libssl-dev zlib1g-dev libnl-3-dev
 test:  libcmocka-dev git openssl python3-yaml python3-websocket python3-requests clang libclang-rt-14-dev curl e2fsprogs util-linux mount iproute2 containernetworking-plugins golang-go golang-github-appc-cni-dev dnsmasq-base unbound bind9-dnsutils
-lab:   docker-engine docker-registry iproute2 iptables nftables busybox-static curl procps util-linux
+lab:   docker-engine docker-registry iproute2 iptables nftables conntrack busybox-static curl procps util-linux
 ui:    chromium fonts-dejavu-core nodejs npm
 bench: etcd-server etcd-client nginx-light containernetworking-plugins dnsperf dnsmasq-base unbound
 vm:    qemu-system-x86 qemu-utils mmdebstrap e2fsprogs busybox-static

@@ -107,7 +107,7 @@ static bool has_interface(const char **missing) {
         if (fd < 0)
                 return true;
         struct ifreq r = { 0 };
-        strcpy(r.ifr_name, NETSTATE_INTERFACE);
+        snprintf(r.ifr_name, sizeof r.ifr_name, "%s", NETSTATE_INTERFACE);
         *missing = "there is no interface " NETSTATE_INTERFACE;
         if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
                 return false;
