@@ -81,7 +81,7 @@ int own_image_tar(const char *program, struct sbuf *ret, struct dr_error *err) {
 
 void own_image_path(const char *image, struct sbuf *ret) {
         static const char *const changes[] = {
-                "ENTRYPOINT [\"/bin/drover-node\"]", "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LABEL io.drover.version=" DROVER_VERSION,
+                "ENTRYPOINT [\"/bin/drover-node\"]", "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ("LABEL io.drover.version=" DROVER_VERSION),
         };
         auto_free char *repository = NULL, *tag = NULL;
         docker_image_split(image, &repository, &tag);

@@ -59,6 +59,8 @@ static bool is_relevant(const struct kernel *k, const struct nlmsghdr *h) {
         }
 }
 
+static bool fits_in(const struct nlmsghdr *h, int left) { return left >= (int) sizeof *h && h->nlmsg_len >= sizeof *h && (int) h->nlmsg_len <= left; }
+
 static void on_events(int events, void *arg) {
         struct kernel *k = arg;
         bool relevant = false;
@@ -73,7 +75,7 @@ static void on_events(int events, void *arg) {
                 if (got <= 0)
                         break;
                 int left = (int) got;
-                for (const struct nlmsghdr *h = (const struct nlmsghdr *) k->buf; !relevant && NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
+                for (const struct nlmsghdr *h = (const struct nlmsghdr *) k->buf; !relevant && fits_in(h, left); h = NLMSG_NEXT(h, left))
                         relevant = is_relevant(k, h);
         }
         if (relevant)
