@@ -136,20 +136,20 @@ char *cli_ask(const char *question, const char *other, bool secret) {
         struct termios before, quiet;
         if (!isatty(STDIN_FILENO))
                 return NULL;
+        bool hide = secret && tcgetattr(STDIN_FILENO, &before) == 0;
+        if (hide) {                             /* before the question: an answer to it is never shown */
+                quiet = before;
+                quiet.c_lflag &= (tcflag_t) ~ECHO;
+                (void) tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
+        }
         if (other && *other)
                 fprintf(stderr, "%s [%s]: ", question, secret ? "unchanged" : other);
         else if (*question)
                 fprintf(stderr, "%s: ", question);
         (void) fflush(stderr);
-        bool hide = secret && tcgetattr(STDIN_FILENO, &before) == 0;
-        if (hide) {
-                quiet = before;
-                quiet.c_lflag &= (tcflag_t) ~ECHO;
-                (void) tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-        }
         char *got = fgets(line, sizeof line, stdin);
         if (hide) {
-                (void) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+                (void) tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
                 fputc('\n', stderr);
         }
         if (!got)
