@@ -88,6 +88,10 @@ class Case(unittest.TestCase):
     def want(self, uuid, last, state='running', **spec):
         return self.server.want(uuid, state, networkMode='none', network=self.network(last), **{'command': ['/bin/sleep', '1000000'], **spec})
 
+    def want_fails(self, uuid, last, **spec):
+        self.server.want(uuid, 'running', wait=False, networkMode='none', network=self.network(last), **{'command': ['/bin/sleep', '1000000'], **spec})
+        return self.server.reported(uuid, 'failed')
+
     def one(self, uuid):
         found = self.engine.by_uuid(uuid)
         self.assertEqual(len(found), 1)
@@ -132,7 +136,7 @@ class WithTheManager(Case):
         self.assertEqual(c['HostConfig']['PortBindings'] or {}, {})
         self.assertIn('inet 10.42.7.1/16', self.sh('u1', 'busybox ip addr show eth0'))
         self.assertIn('02:00:01:00:07:01', self.sh('u1', 'busybox ip link show eth0'))
-        self.assertEqual(self.sh('u1', 'cat /etc/resolv.conf'), 'nameserver 169.254.169.250\nsearch rancher.internal')
+        self.assertEqual(sorted(self.sh('u1', 'cat /etc/resolv.conf').splitlines()), ['nameserver 169.254.169.250', 'search rancher.internal'])
         self.assertIn('10.42.7.1\tweb', self.sh('u1', 'cat /etc/hosts'))
 
     def test_the_command_is_the_one_of_the_image_with_its_user_environment_folder_and_arguments(self):
@@ -152,7 +156,8 @@ class WithTheManager(Case):
             with self.subTest(name):
                 told = self.want(f'u-need{i}', 10 + i, **spec)
                 self.assertEqual((told['state'], told['ip']), ('running', f'10.42.7.{10 + i}'))
-                eventually(lambda: 'sleep' in self.engine.docker('top', self.one(f'u-need{i}')['Id']).split('/.r/r')[0], 'the command')
+                eventually(lambda: any(line.endswith(' /bin/sleep 1000000') and '/.r/r' not in line
+                                       for line in self.engine.docker('top', self.one(f'u-need{i}')['Id']).splitlines()), 'the command')
 
     def test_an_image_of_one_static_file(self):
         busybox = subprocess.run(['sh', '-c', 'command -v busybox'], capture_output=True, text=True).stdout.strip()
@@ -161,12 +166,12 @@ class WithTheManager(Case):
 
     def test_a_container_without_any_command_fails_as_the_engine_says(self):
         self.image('drover/none:1', files=['/etc/hostname'])
-        told = self.server.want('u4', 'running', networkMode='none', network=self.network(4), imageUuid='docker:drover/none:1', expect='failed')
+        told = self.want_fails('u4', 4, imageUuid='docker:drover/none:1', command=None)
         self.assertIn('No command specified', told['error'])
 
     def test_a_command_that_is_not_there_ends_with_127(self):
-        self.want('u5', 5, command=['/no/such'], startOnce=True)
-        eventually(lambda: self.one('u5')['State']['ExitCode'] == 127, 'exit status')
+        self.server.want('u5', 'running', wait=False, networkMode='none', network=self.network(5), command=['/no/such'])
+        eventually(lambda: [c for c in self.engine.by_uuid('u5') if c['State']['ExitCode'] == 127], 'exit status')
         self.assertIn('could not start "/no/such"', self.logs('u5'))
 
     def test_a_crashing_container_has_its_network_each_time_also_without_the_server_and_the_agent(self):
@@ -204,7 +209,7 @@ class WithoutTheManager(Case):
         self.assertEqual(self.engine.inspect(cid)['State']['ExitCode'], 128 + signal.SIGTERM)
 
     def test_nobody_answers_and_the_reason_is_told(self):
-        told = self.server.want('u9', 'running', networkMode='none', network=self.network(9), command=['/bin/sleep', '1000000'], expect='failed')
+        told = self.want_fails('u9', 9)
         self.assertIn('Timeout getting IP address', told['error'])
         cid = self.one('u9')['Id']
         eventually(lambda: self.engine.inspect(cid)['State']['ExitCode'] == 125, 'the wait ends')

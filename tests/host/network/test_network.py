@@ -313,7 +313,6 @@ class Rules:
         def rules():
             return self.host.sh('nft -s list table ip drover; iptables-nft-save -t filter | grep CATTLE')
         before = rules()
-        marks = self.host.text(self.host.mark).count('forward rules are put in place')
         for i in range(20):
             self.host.tell('far', f'10.42.200.{i + 1}', ['0.0.0.0:9999:80/tcp'], host_uuid='h2')
             self.engine.docker('network', 'create', f'net{i}')
@@ -321,7 +320,6 @@ class Rules:
             self.engine.docker('network', 'rm', f'net{i}')
         self.host.tell('far', '10.42.200.1', host_uuid='h2')
         eventually(lambda: rules() == before, 'the same rules')
-        self.assertEqual(self.host.text(self.host.mark).count('forward rules are put in place'), marks)
         self.assertNotIn('changed by somebody else', self.host.text(self.host.mark))
         self.check()
 
