@@ -80,10 +80,12 @@ void report_json(const struct report *r, struct sbuf *out) {
         auto_sbuf struct sbuf message = SBUF(MESSAGE_BYTES_MAX);
         enum report_state state = report_judge(r, &message);
         const struct overlay *o = r->overlay;
-        char ip[INET_TEXT_MAX], now[32];
+        char ip[INET_TEXT_MAX], now[32], started[32];
+        time_format_iso_ms(r->started_ms, started, sizeof started);
         time_format_iso_ms(time_wall_ms(), now, sizeof now);
         sbuf_putc(out, '{');
         text(out, "at", now);
+        text(out, "started", started);
         text(out, "state", report_state_to_string(state));
         text(out, "message", sbuf_str(&message));
         text(out, "network", r->network);

@@ -10,6 +10,7 @@ struct report {
         const struct kernel_result *kernel;     /* of the last look */
         const char *failure;            /* why the kernel could not be made to agree; "" */
         const struct reach *reach;
+        int64_t started_ms;             /* Unix time: this program's start */
         uint64_t looks, repairs;        /* repairs: entries put right without metadata having changed */
 };
 

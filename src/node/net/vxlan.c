@@ -27,6 +27,7 @@ struct vxlan {
         struct kernel_result result;
         char failure[256];
         uint64_t generation;            /* of what the last look worked from */
+        int64_t started_ms;
         uint64_t looks, repairs, rest_until_ms;
         enum report_state state;
         bool synced;                    /* metadata was complete once */
@@ -37,7 +38,7 @@ struct vxlan {
 
 static struct report report_of(const struct vxlan *v) {
         return (struct report) { .network = v->cfg.network, .overlay = &v->overlay, .kernel = &v->result, .failure = v->failure, .reach = v->reach, .looks = v->looks,
-                                 .repairs = v->repairs };
+                                 .repairs = v->repairs, .started_ms = v->started_ms };
 }
 
 static void write_state(struct vxlan *v) {
@@ -164,6 +165,7 @@ int vxlan_new(struct loop *l, const struct vxlan_config *cfg, struct vxlan **ret
         v->loop = l;
         v->cfg = *cfg;
         v->state = REPORT_STARTING;
+        v->started_ms = time_wall_ms();
         v->look = timer_new(l, on_look, v);
         v->again = timer_new(l, on_look, v);
         v->told = timer_new(l, on_told, v);

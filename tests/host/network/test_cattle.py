@@ -59,15 +59,29 @@ class Cattle(harness.Case):
             c['hostname'] = self.exec(c, 'hostname').stdout.strip()
         for a in web:
             for b in web:
-                until(lambda: b['hostname'] in self.exec(a, 'wget', '-qO-', f'http://{b["primaryIpAddress"]}:8080/', check=False).stdout, f'{a["name"]} reaches {b["name"]} by address')
+                until(lambda: self.exec(a, 'wget', '-qO-', f'http://{b["primaryIpAddress"]}:8080/', check=False).stdout.strip() == b['hostname'], f'{a["name"]} reaches {b["name"]} by address')
         names = {c['hostname'] for c in web}
+        self.assertEqual((len(names), '' in names), (3, False))
         for a in web:
             until(lambda: self.exec(a, 'wget', '-qO-', 'http://web:8080/', check=False).stdout.strip() in names, f'{a["name"]} reaches web by name')
             until(lambda: a['name'] in self.exec(a, 'wget', '-qO-', 'http://rancher-metadata/latest/self/container/name', check=False).stdout, f'{a["name"]} asks metadata')
+        self.assertEqual([n['name'] for n in self.api.list('networks') if n['kind'] == 'cni'], ['vxlan'])
         addresses = self.world.addresses()
         for host in self.world.hosts:
             for other in self.world.hosts:
                 until(lambda: self.in_host(host, 'busybox', 'wget', '-qO-', f'http://{addresses[other]}:9080/', check=False).strip() in names, f'{host} reaches the port of {other}')
+            for c in web:                               # also those of other hosts
+                until(lambda: self.in_host(host, 'busybox', 'wget', '-qO-', f'http://{c["primaryIpAddress"]}:8080/', check=False).strip() == c['hostname'], f'{host} reaches {c["name"]}')
+
+        # The service that made the network goes; what it made stays, and a new one takes over.
+        vxlan = next(c for c in self.world.containers() if c['name'] == 'vxlan-vxlan-1')
+        host = next(h['hostname'] for h in self.api.list('hosts') if h['id'] == vxlan['hostId'])
+        before = self.overlay(host)['started']
+        self.world.lab('docker', host, 'rm', '-f', vxlan['externalId'])
+        for a in web:
+            for b in web:
+                self.assertEqual(self.exec(a, 'wget', '-qO-', f'http://{b["primaryIpAddress"]}:8080/').stdout.strip(), b['hostname'])
+        until(lambda: self.overlay(host)['started'] > before and self.overlay(host)['state'] == 'ok', lambda: str(self.overlay(host)))
 
 
 if __name__ == '__main__':
