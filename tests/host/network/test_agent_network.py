@@ -4,6 +4,7 @@
 DROVER_BIN_DIR or DROVER_NODE: the program; DROVER_ENTRY_PROGRAM: a static one for the entry wait when the first is not.
 """
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -183,6 +184,26 @@ class WithTheManager(Case):
         self.server.refuse = False
         self.start_agent()
         self.server.connected()
+
+    def test_agent_and_manager_killed_at_random_leave_nothing_undone(self):
+        seed = int(os.environ.get('DROVER_TEST_SEED', '0')) or random.randrange(1, 1 << 31)
+        print('seed', seed)
+        rng = random.Random(seed)
+        for i in range(12):
+            self.server.want(f'u-kill{i}', 'running', wait=False, networkMode='none', network=self.network(100 + i), command=['/bin/sleep', '1000000'])
+            time.sleep(rng.random() * 0.3)              # the moment of the kill is the input of this test
+            if rng.random() < 0.5:
+                self.agent.kill()
+                self.start_agent()
+            if rng.random() < 0.5:
+                self.host.kill()
+                self.host.start()
+        self.server.connected()
+        for i in range(12):
+            told = self.server.reported(f'u-kill{i}', 'running')
+            self.assertEqual(told['ip'], f'10.42.7.{100 + i}')
+            self.assertIn(f'inet 10.42.7.{100 + i}/16', self.sh(f'u-kill{i}', 'busybox ip addr show eth0'))
+        eventually(lambda: len(self.host.veths()) == 12, 'one link for each')
 
     def test_after_a_crash_of_the_machine_networks_are_there_without_server_and_agent(self):
         self.want('u7', 7, restartPolicy={'name': 'always'})
