@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
         auto_free char *text = dr_xstrndup((const char *) data, size);
         auto_sbuf struct sbuf once = SBUF(1 << 20), twice = SBUF(1 << 20), hosts = SBUF(1 << 20), hosts_again = SBUF(1 << 20);
-        result((const char *) data, size);
+        result(text, strlen(text));
         forward(text);
         resolv_rewrite(text, domains, size & 1, "169.254.169.250", &once);
         resolv_rewrite(sbuf_str(&once), domains, size & 1, "169.254.169.250", &twice);
