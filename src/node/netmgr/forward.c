@@ -1,5 +1,7 @@
 #include "node/netmgr/forward.h"
 
+#include "node/json_view.h"
+
 #include <stdio.h>
 
 struct view {
@@ -102,4 +104,17 @@ int forward_plan(const char *save, const struct rules *r, bool remove, struct sb
 bool forward_drops(const char *save) {
         const char *p = str_starts(save, ":FORWARD DROP") ? save : strstr(save, "\n:FORWARD DROP");
         return p != NULL;
+}
+
+void forward_other_drops(const char *chains, size_t len, char *ret, size_t size) {
+        AUTO(jv_put) json_object *o = jv_parse(chains, len, FORWARD_BYTES_MAX, NULL);
+        json_object *list = jv_arr(o, "nftables");
+        *ret = 0;
+        for (size_t i = 0; i < jv_len(list) && !*ret; i++) {
+                json_object *c = jv_obj(jv_at(list, i), "chain");
+                const char *family = jv_str(c, "family"), *table = jv_str(c, "table"), *name = jv_str(c, "name");
+                bool iptables = str_eq(family, "ip") && str_eq(table, "filter") && str_eq(name, "FORWARD");
+                if (str_eq(jv_str(c, "hook"), "forward") && str_eq(jv_str(c, "policy"), "drop") && !iptables && (str_eq(family, "ip") || str_eq(family, "inet")))
+                        snprintf(ret, size, "%.20s %.60s %.60s", family, table, name);
+        }
 }

@@ -14,3 +14,6 @@ enum { FORWARD_BYTES_MAX = 8 << 20 };
 int forward_plan(const char *save, const struct rules *r, bool remove, struct sbuf *out);
 /* Whether packets that nothing accepts are dropped there: the policy of FORWARD. */
 bool forward_drops(const char *save);
+/* chains: what "nft -j list chains" prints. Names the first base chain at the forward hook that is neither iptables' nor ours and drops what nothing in it
+ * accepts (a firewall of its own): no rule of ours is put there, so an administrator has to let the networks through. "" : none. */
+void forward_other_drops(const char *chains, size_t len, char *ret, size_t size);

@@ -14,10 +14,10 @@
 
 enum { SETTLE_MS = 150, CHECK_MS = 5000, TOOL_MS = 20000, ERR_BYTES_MAX = 4096, FLOWS_MAX = 4096 };
 
-/* One round: list our table, replace it when it differs; then each iptables back end: save, and restore when something is out of place. A round
+/* One round: list our table, replace it when it differs; look for chains that undo it; then each iptables back end: save, and restore when something is out of place. A round
  * goes step by step, each step a child process; a wish that comes meanwhile starts another one behind it. */
-enum step { LIST, APPLY, LIST_AGAIN, SAVE_NFT, RESTORE_NFT, SAVE_LEGACY, RESTORE_LEGACY, FLOWS, DONE };
-static const char *const step_names[] = { "nft list", "nft", "nft list", "iptables-nft-save", "iptables-nft-restore", "iptables-legacy-save", "iptables-legacy-restore", "conntrack", "" };
+enum step { LIST, APPLY, LIST_AGAIN, CHAINS, SAVE_NFT, RESTORE_NFT, SAVE_LEGACY, RESTORE_LEGACY, FLOWS, DONE };
+static const char *const step_names[] = { "nft list", "nft", "nft list", "nft list chains", "iptables-nft-save", "iptables-nft-restore", "iptables-legacy-save", "iptables-legacy-restore", "conntrack", "" };
 
 struct flow { uint32_t host, target; uint16_t port; bool gone; };       /* gone: entries that lead to target go; else those that lead to the host itself */
 
@@ -67,7 +67,7 @@ static void run(struct packets *p, const char *const *argv, const struct sbuf *i
                                                                    .err_max = ERR_BYTES_MAX, .deadline_ms = TOOL_MS, .on_exit = on_tool, .arg = p }, &err);
         if (!p->child) {
                 trouble(p, err.message);
-                next(p, p->step == LIST ? APPLY : p->step <= LIST_AGAIN ? SAVE_NFT : p->step <= RESTORE_NFT ? SAVE_LEGACY : p->step <= RESTORE_LEGACY ? FLOWS : DONE);
+                next(p, p->step == LIST ? APPLY : p->step <= LIST_AGAIN ? CHAINS : p->step == CHAINS ? SAVE_NFT : p->step <= RESTORE_NFT ? SAVE_LEGACY : p->step <= RESTORE_LEGACY ? FLOWS : DONE);
         }
 }
 
@@ -176,6 +176,7 @@ static void save(struct packets *p, enum step step) {
 
 static void next(struct packets *p, enum step step) {
         static const char *const list[] = { "nft", "-s", "list", "table", "ip", "drover", NULL }, *const apply[] = { "nft", "-f", "-", NULL };
+        static const char *const chains[] = { "nft", "-j", "list", "chains", NULL };
         static const char *const restore_nft[] = { "iptables-nft-restore", "-n", NULL }, *const restore_legacy[] = { "iptables-legacy-restore", "-w", "5", "-n", NULL };
         p->step = step;
         switch (step) {
@@ -185,6 +186,8 @@ static void next(struct packets *p, enum step step) {
                 sbuf_reset(&p->script);
                 sbuf_puts(&p->script, p->removing ? "table ip drover\ndelete table ip drover\n" : p->text);
                 return run(p, apply, &p->script, 0);
+        case CHAINS:
+                return run(p, chains, NULL, FORWARD_BYTES_MAX);
         case SAVE_NFT: case SAVE_LEGACY:
                 return save(p, step);
         case RESTORE_NFT:
@@ -220,6 +223,14 @@ static void on_saved_rules(struct packets *p, const struct child_result *res, bo
         next(p, nft ? RESTORE_NFT : RESTORE_LEGACY);
 }
 
+static void look_at_chains(struct packets *p, const struct child_result *res) {
+        char chain[160], why[300];
+        forward_other_drops(res->out, res->out_len, chain, sizeof chain);
+        snprintf(why, sizeof why, "chain \"%s\" drops what it does not know; it has to accept the containers' networks", chain);
+        if (*chain && !p->removing && p->rules.nets.n)
+                trouble(p, why);
+}
+
 static void on_tool(struct child *c, const struct child_result *res, void *arg) {
         struct packets *p = arg;
         bool ok = res->exit_status == 0 && !res->signal;
@@ -230,7 +241,7 @@ static void on_tool(struct child *c, const struct child_result *res, void *arg) 
                 bool same = ok && hash == p->listing && str_eq(p->text, p->applied);
                 if (!same && p->listing && str_eq(p->text, p->applied))
                         log_warning("packet rules were changed by somebody else and are put right", NULL);
-                return next(p, same && !p->removing ? SAVE_NFT : APPLY);
+                return next(p, same && !p->removing ? CHAINS : APPLY);
         }
         case APPLY:
                 if (!ok)
@@ -238,9 +249,12 @@ static void on_tool(struct child *c, const struct child_result *res, void *arg) 
                 free(p->applied);
                 p->applied = ok ? dr_xstrdup(sbuf_str(&p->script)) : NULL;        /* p->text may be newer by now */
                 p->listing = 0;
-                return next(p, ok && !p->removing ? LIST_AGAIN : SAVE_NFT);
+                return next(p, ok && !p->removing ? LIST_AGAIN : CHAINS);
         case LIST_AGAIN:
                 p->listing = ok ? hash_bytes(res->out, res->out_len) | 1 : 0;
+                return next(p, CHAINS);
+        case CHAINS:
+                look_at_chains(p, res);
                 return next(p, SAVE_NFT);
         case SAVE_NFT: case SAVE_LEGACY:
                 return on_saved_rules(p, res, p->step == SAVE_NFT);

@@ -323,6 +323,16 @@ class Rules:
         self.assertNotIn('changed by somebody else', self.host.text(self.host.mark))
         self.check()
 
+    def test_a_firewall_of_its_own_that_drops_is_named(self):
+        self.publish()
+        self.host.sh('nft add table inet fw; nft "add chain inet fw chain1 { type filter hook forward priority 0; policy drop; }"')
+        try:
+            eventually(lambda: 'inet fw chain1' in self.host.text(self.host.mark), 'the reason in the log')
+        finally:
+            self.host.sh('nft delete table inet fw')
+        eventually(lambda: 'packet rules are as they should be' in self.host.text(self.host.mark), 'the end of it in the log')
+        self.check()
+
     def test_uninstalling_takes_everything_away(self):
         self.publish()
         self.host.kill(signal.SIGTERM)

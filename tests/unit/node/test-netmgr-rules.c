@@ -128,6 +128,20 @@ TEST(a_chain_with_other_rules_is_filled_again_and_a_back_end_that_is_not_used_is
         CHECK(forward_drops("*filter\n:FORWARD DROP [0:0]\n") && !forward_drops("*filter\n:FORWARD ACCEPT [0:0]\n"));
 }
 
+TEST(a_firewall_of_its_own_that_drops_is_named) {
+        static const struct { const char *chains, *want; } rows[] = {
+                { "{\"nftables\":[{\"metainfo\":{}},{\"chain\":{\"family\":\"ip\",\"table\":\"filter\",\"name\":\"FORWARD\",\"hook\":\"forward\",\"policy\":\"drop\"}}]}", "" },
+                { "{\"nftables\":[{\"chain\":{\"family\":\"inet\",\"table\":\"firewalld\",\"name\":\"filter_FORWARD\",\"hook\":\"forward\",\"policy\":\"accept\"}}]}", "" },
+                { "{\"nftables\":[{\"chain\":{\"family\":\"inet\",\"table\":\"fw\",\"name\":\"fwd\",\"hook\":\"forward\",\"policy\":\"drop\"}}]}", "inet fw fwd" },
+                { "", "" }, { "[]", "" },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char got[160];
+                forward_other_drops(rows[i].chains, strlen(rows[i].chains), got, sizeof got);
+                CHECK_STR(got, ==, rows[i].want);
+        }
+}
+
 TEST(removing_takes_jumps_and_chain_away) {
         auto_free char *gone = plan("*filter\n:FORWARD DROP [0:0]\n:CATTLE_FORWARD - [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j CATTLE_FORWARD\n-A DOCKER-USER -j CATTLE_FORWARD\nCOMMIT\n",
                                     true, 1);
