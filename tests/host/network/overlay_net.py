@@ -190,11 +190,14 @@ class World:
         run('ip', '-n', self.switch, 'link', 'set', host.port, 'master', 'br0')
 
     def close(self):
+        codes = {h.name: h.stop() for h in self.hosts}
         for h in self.hosts:
-            h.stop()
             run('ip', '-n', self.switch, 'link', 'del', h.port, check=False)
             for c in h.containers:
                 run('ip', 'netns', 'del', c.ns, check=False)
             run('ip', 'netns', 'del', h.ns, check=False)
         run('ip', 'netns', 'del', self.switch, check=False)
+        ended = {name: f'code {code}: ' + open(f'{self.dir}/{name}.log', encoding='utf-8').read()[-4000:] for name, code in codes.items() if code}
         shutil.rmtree(self.dir)
+        if ended:
+            raise AssertionError(f'programs that did not end well: {ended}')
