@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -12,8 +13,29 @@ import engine as engines
 from engine import until
 
 NODE = os.path.abspath(os.environ.get('DROVER_NODE') or os.path.join(os.environ.get('DROVER_BIN_DIR', 'build/bin'), 'drover-node'))
-# The entry wait runs in containers that have nothing: a program that needs libraries (sanitized builds) cannot be it.
-ENTRY = os.environ.get('DROVER_ENTRY_PROGRAM', '')
+
+
+def is_static(path):
+    """No interpreter among the program headers (ELF, 64 bits)."""
+    with open(path, 'rb') as f:
+        head = f.read(64)
+        offset, size, n = struct.unpack_from('<Q', head, 32)[0], *struct.unpack_from('<HH', head, 54)
+        f.seek(offset)
+        table = f.read(size * n)
+    return all(struct.unpack_from('<I', table, i * size)[0] != 3 for i in range(n))
+
+
+def find_entry():
+    """The entry wait runs in containers that have nothing: a program that needs libraries (sanitized) cannot be it, so its plain form is."""
+    if os.environ.get('DROVER_ENTRY_PROGRAM'):
+        return os.environ['DROVER_ENTRY_PROGRAM']
+    if not os.path.exists(NODE) or is_static(NODE):
+        return ''
+    plain = os.path.join(os.path.dirname(os.path.dirname(NODE)), 'bin', 'drover-node')
+    return plain if os.path.exists(plain) and is_static(plain) else None
+
+
+ENTRY = find_entry()
 HOST_IP, OUTSIDE_IP = '192.0.2.1', '192.0.2.2'
 CNI = {'name': 'rancher-cni-network', 'type': 'rancher-bridge', 'bridge': 'docker0', 'bridgeSubnet': '10.42.0.0/16', 'isDebugLevel': 'false', 'isDefaultGateway': True,
        'hostNat': True, 'hairpinMode': True, 'promiscMode': False, 'mtu': 1500, 'linkMTUOverhead': 50, 'ipam': {'type': 'rancher-cni-ipam', 'subnetPrefixSize': '/16'}}
@@ -22,6 +44,8 @@ CNI = {'name': 'rancher-cni-network', 'type': 'rancher-bridge', 'bridge': 'docke
 def why_not():
     if engines.why_not():
         return engines.why_not()
+    if ENTRY is None:
+        return 'needs a static drover-node for the entry wait: set DROVER_ENTRY_PROGRAM'
     for tool in ('nft', 'iptables-nft', 'iptables-legacy', 'conntrack', 'busybox'):
         if subprocess.run(['sh', '-c', f'PATH=$PATH:/usr/sbin:/sbin command -v {tool}'], capture_output=True).returncode:
             return f'needs the program {tool}'
@@ -127,8 +151,9 @@ class Host:
         pid = self.manager_pid()
         if pid:
             os.kill(pid, signum)
-        self.manager.wait(30)
+        code = self.manager.wait(30)
         self.manager = None
+        return code
 
     def text(self, start=0):
         with open(self.log) as f:

@@ -53,7 +53,7 @@ class Case(unittest.TestCase):
         if self.host.manager:
             eventually(lambda: os.listdir(f'{self.host.state}/cni') == [], 'state files of removed containers are gone')
             self.assertEqual(self.host.veths(), [], 'veth ends are left')
-            self.assertEqual(self.host.kill(signal.SIGTERM), None)
+            self.assertEqual(self.host.kill(signal.SIGTERM), 0, self.host.text(self.host.mark)[-3000:])
         text = self.host.text(self.host.mark)
         self.assertFalse(re.search('Sanitizer', text), text[-5000:])
 
