@@ -136,7 +136,7 @@ static int fn_index(struct gt_call *c) {
         struct gt_value v = c->a[0];
         if (basic(&v) == B_NONE)
                 return gt_fail(c, "index of untyped nil");
-        for (size_t i = 1, at, n; i < c->n; i++) {
+        for (size_t i = 1, at = 0, n; i < c->n; i++) {
                 enum gt_type t = gt_type(&v);
                 if (t == GT_TYPE_NONE)
                         return gt_fail(c, "index of nil pointer");

@@ -42,7 +42,7 @@ class Host(wsclient.Agent):
     def revisions(self):
         return {name: t['rev'] for name, t in self.topics.items()}
 
-    def told(self, m, size):
+    def other(self, m, size):
         with self.lock:
             if m['t'] == 'hello':
                 self.epoch = m['epoch']

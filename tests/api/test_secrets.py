@@ -4,9 +4,12 @@ import os
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 
 import client
+
+HOSTS = 3
 
 
 def openssl(*args, **kw):
@@ -16,7 +19,7 @@ def openssl(*args, **kw):
 class Kept(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = client.Server(['--simulator', '--sim-hosts', '3']).start()
+        cls.server = client.Server(['--simulator', '--sim-hosts', str(HOSTS)]).start()
         cls.env = cls.server.admin('/v2-beta/projects/1a5')
         cls.folder = tempfile.TemporaryDirectory(prefix='drover-certs-')
         cls.cert, cls.key = cls.make('one', ['req', '-newkey', 'rsa:2048'])
@@ -123,8 +126,18 @@ class Kept(unittest.TestCase):
         self.assertEqual(again.status, 201, repr(again))
 
     # ---- pull tasks ----
+    def hosts(self):
+        """The simulated ones register themselves."""
+        end = time.monotonic() + client.WAIT_S
+        while True:
+            hosts = self.env.get('/hosts').rows
+            if len(hosts) == HOSTS and all(h['state'] == 'active' for h in hosts):
+                return hosts
+            self.assertLess(time.monotonic(), end, hosts)
+            time.sleep(0.05)
+
     def test_a_pull_task_asks_every_host(self):
-        hosts = self.env.get('/hosts').rows
+        hosts = self.hosts()
         a = self.env.post('/pulltasks', {'image': 'busybox:1.35', 'mode': 'all', 'labels': {}})
         self.assertEqual((a.status, a['type']), (201, 'pullTask'), repr(a))
         a = self.env.wait('/pulltasks/' + a['id'], 'active')

@@ -141,7 +141,7 @@ class Agent:
     def dress(self, container):
         """What a test's hosts say of a container besides."""
 
-    def told(self, m, size):
+    def other(self, m, size):
         """Every other message of the server."""
 
     def run(self, ws):
@@ -168,7 +168,7 @@ class Agent:
                         if m['kind'] in self.handlers:
                             self.handlers[m['kind']](self, m['id'], m['data'])
                     else:
-                        self.told(m, len(payload))
+                        self.other(m, len(payload))
                 else:
                     self.take(payload)
         except (EOFError, OSError) as e:
