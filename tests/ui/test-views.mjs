@@ -376,7 +376,7 @@ test('environments: make, edit, switch, deactivate, delete', async () => {
   await page.locator('.card', { hasText: 'Default' }).waitFor();
   await well(page, 'environments');
   await page.getByRole('button', { name: 'New environment' }).click();
-  await dialog(page).getByLabel('Name').fill('Second');
+  await dialog(page).getByRole('textbox', { name: 'Name' }).fill('Second');
   await well(page, 'new environment');
   await shot(page, 'environment-new-light');
   await dialog(page).getByRole('button', { name: 'Create' }).click();
