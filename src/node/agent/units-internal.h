@@ -15,6 +15,7 @@ struct unit {
         bool running;                   /* as of the last look */
         bool wake;                      /* look again when the work at hand is done */
         bool queued, retry, waiting;    /* waiting: for another unit (network or volumes of it) */
+        unsigned partner_missed;        /* creates in a row in which the engine did not know a partner that it has */
         bool networking;                /* runs, and the network manager has not said that its network is there */
         char run[40];                   /* the run, as StartedAt, of which that is so ... */
         uint64_t run_seen_ms;           /* ... and since when it is known */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 enum {
+        PARTNER_TRIES = 5,
         CREATE_MS = 120000, START_MS = 120000, REMOVE_MS = 120000, KILL_MS = 30000, STOP_SLACK_MS = 30000,
         POLL_MS = 500, REMOVES_MAX = 10, PATH_BYTES_MAX = 4096,
 };
@@ -237,6 +238,7 @@ static void on_created(struct docker_call *c, int result, int status, const char
                 struct entry *e = entry_of(op);
                 if (e && *op->unit->id) {
                         e->record.made_gen = op->gen;
+                        op->unit->partner_missed = 0;
                         struct seen seen = { SEEN_CREATED, 0 };
                         log_info("container created", "container", op->unit->key, "id", op->unit->id, NULL);
                         return op_decide(op, &seen, NULL);
@@ -245,6 +247,10 @@ static void on_created(struct docker_call *c, int result, int status, const char
         }
         if (status == 404 && strcasestr(why, "no such image") && !op->pulled)
                 return pull(op);
+        /* The engine lists a container a moment before others may name it. */
+        if (status == 404 && strcasestr(why, "no such container") && ++op->unit->partner_missed <= PARTNER_TRIES)
+                return op_end(op, true);
+        op->unit->partner_missed = 0;
         op_fail(op, "could not create the container: %.400s", why);
 }
 
