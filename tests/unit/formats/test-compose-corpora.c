@@ -1,10 +1,9 @@
 #include "check.h"
 #include "compose_player.h"
+#include "recordings.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 
-#include "base/map.h"
 #include "base/sbuf.h"
 #include "base/vec.h"
 
@@ -12,7 +11,7 @@
  * what Rancher's own executor made of it, and through export and import: files compose/corpora/CATALOG/BASE/TEMPLATE.jsonl below
  * DROVER_GOLDEN (else golden beside DROVER_CORPORA). Prints a report by category with counts per reason. test-compose-stacks.c does the same for the stacks that are part
  * of drover, always. */
-enum { LINE_BYTES_MAX = 8 << 20, REASONS_MAX = 500, SHOWN_MAX = 40 };
+enum { REASONS_MAX = 500, SHOWN_MAX = 40 };
 
 enum verdict { EQUAL, EQUAL_REFUSED, ON_PURPOSE, ON_PURPOSE_REFUSED, REFUSED, ACCEPTED, OTHER, VERDICT_MAX };
 static const char *const verdicts[VERDICT_MAX] = {
@@ -28,20 +27,11 @@ static const struct { bool ours; const char *error, *why; } on_purpose[] = {
         { true, "can't give argument to non-function", "a template that fails while it runs is an error, for which upstream cuts the document off" },
 };
 
-struct category { char *name; size_t lines, counts[VERDICT_MAX]; };
 struct reason { char *text; size_t n; };
-static VEC(struct category) categories;
 static VEC(struct reason) reasons;
 static size_t shown, default_lines, default_refused;
-static const char *corpora, *golden;
-
-static struct category *category_of(const char *name) {
-        for (size_t i = 0; i < categories.n; i++)
-                if (str_eq(categories.v[i].name, name))
-                        return &categories.v[i];
-        vec_push(&categories, ((struct category) { .name = dr_xstrdup(name) }));
-        return &categories.v[categories.n - 1];
-}
+static const char *corpora;
+_Static_assert((int) VERDICT_MAX <= (int) RECORDINGS_VERDICTS_MAX, "each is counted");
 
 /* One reason for many: names in quotes are left out. */
 static void count_reason(const char *kind, const char *text) {
@@ -100,7 +90,7 @@ static enum verdict judge(struct player *p, const char *name, const struct json_
         return same ? EQUAL : OTHER;
 }
 
-static void run_line(const char *category, const char *folder, const struct json_object *line, const struct json_object *recorded) {
+static unsigned run_line(const char *folder, const struct json_object *line, const struct json_object *recorded) {
         const char *version = json_str(line, "version", ""), *variant = json_str(line, "variant", ""), *file = json_str(line, "file", "");
         auto_free char *docker_path = dr_xasprintf("%s/%s/%s", folder, version, file);
         auto_free char *rancher_path = dr_xasprintf("%s/%s/rancher-compose.yml", folder, version);
@@ -119,46 +109,12 @@ static void run_line(const char *category, const char *folder, const struct json
         __attribute__((cleanup(player_done))) struct player p;
         player_init(&p, strrchr(folder, '/') + 1, json_get(line, "answers"));
         (void) player_create(&p, &files);       /* judged */
-        struct category *c = category_of(category);
         enum verdict v = judge(&p, name, recorded);
-        c->lines++;
-        c->counts[v]++;
         if (str_eq(variant, "default")) {
                 default_lines++;
                 default_refused += v == REFUSED || v == ON_PURPOSE_REFUSED;
         }
-}
-
-static int visit(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        if (type != FTW_F || !str_ends(path, ".jsonl"))
-                return 0;
-        auto_free char *text = player_read_file(path, NULL), *name = dr_xstrndup(path + strlen(golden) + 1, strlen(path) - strlen(golden) - 1 - strlen(".jsonl"));
-        auto_free char *folder = dr_xasprintf("%s/%s", corpora, name), *category = dr_xstrndup(name, (size_t) (strrchr(name, '/') - name));
-        struct smap lines = { 0 };
-        VEC(struct json_object *) all = { 0 };
-        VEC(char *) keys = { 0 };
-        CHECK(text);
-        for (char *p = text, *nl; *p && (nl = strchr(p, '\n')); p = nl + 1) {
-                struct json_object *line = NULL;
-                struct dr_error err = { 0 };
-                CHECK_OK(json_parse(p, (size_t) (nl - p), LINE_BYTES_MAX, &line, &err), &err);
-                vec_push(&all, line);
-                char *key = dr_xasprintf("%s/%s", json_str(line, "version", ""), json_str(line, "variant", ""));
-                vec_push(&keys, key);
-                smap_set(&lines, key, line);
-                const char *same = json_str(line, "same", NULL);
-                const struct json_object *recorded = same ? smap_get(&lines, same) : line;
-                CHECK(recorded);
-                run_line(category, folder, line, recorded);
-        }
-        smap_done(&lines);
-        for (size_t i = 0; i < all.n; i++) {
-                json_free(all.v[i]);
-                free(keys.v[i]);
-        }
-        vec_done(&all);
-        vec_done(&keys);
-        return 0;
+        return v;
 }
 
 static int by_count(const void *a, const void *b) {
@@ -167,47 +123,30 @@ static int by_count(const void *a, const void *b) {
 }
 
 static size_t report(void) {
-        size_t wrong = 0, all[VERDICT_MAX] = { 0 }, lines = 0;
-        print_message("compose: versions of templates x answers, against Rancher's executor\n");
-        for (size_t i = 0; i < categories.n; i++) {
-                struct category *c = &categories.v[i];
-                print_message("  %s: %zu\n", c->name, c->lines);
-                lines += c->lines;
-                for (size_t v = 0; v < VERDICT_MAX; v++) {
-                        all[v] += c->counts[v];
-                        if (c->counts[v])
-                                print_message("    %5zu %s\n", c->counts[v], verdicts[v]);
-                }
-                free(c->name);
-        }
+        size_t all[VERDICT_MAX] = { 0 };
+        size_t lines = recordings_report("compose: versions of templates x answers, against Rancher's executor", verdicts, VERDICT_MAX, all);
         vec_sort(&reasons, by_count);
         print_message("  reasons\n");
         for (size_t i = 0; i < reasons.n; i++) {
                 print_message("    %5zu %s\n", reasons.v[i].n, reasons.v[i].text);
                 free(reasons.v[i].text);
         }
-        wrong = all[REFUSED] + all[ACCEPTED] + all[OTHER];
+        size_t wrong = all[REFUSED] + all[ACCEPTED] + all[OTHER];
         print_message("  together %zu: %zu equal, %zu refused by both, %zu accepted and %zu refused on purpose, %zu wrong; with default answers %zu of %zu are "
                       "refused here only\n", lines, all[EQUAL], all[EQUAL_REFUSED], all[ON_PURPOSE], all[ON_PURPOSE_REFUSED], wrong, default_refused, default_lines);
-        vec_done(&categories);
         vec_done(&reasons);
         return wrong;
 }
 
 TEST(every_template_of_the_public_catalogs_gives_the_recorded_requests) {
-        corpora = getenv("DROVER_CORPORA");
-        if (!corpora || !*corpora) {
+        static const char *const keys[] = { "version", "variant", NULL };
+        auto_free char *folder = recordings_folder("DROVER_CORPORA");
+        if (!folder) {
                 print_message("DROVER_CORPORA names no folder\n");
                 skip();
         }
-        auto_free char *folder = dr_xstrdup(corpora);
-        while (str_ends(folder, "/"))
-                folder[strlen(folder) - 1] = '\0';
-        const char *named = getenv("DROVER_GOLDEN");
-        auto_free char *recorded = named ? dr_xasprintf("%s/compose/corpora", named) : dr_xasprintf("%s/../golden/compose/corpora", folder);
         corpora = folder;
-        golden = recorded;
-        CHECK_INT(nftw(golden, visit, 16, FTW_PHYS), ==, 0);
+        CHECK(recordings_each(folder, "compose/corpora", keys, run_line));
         CHECK_INT(default_lines, >, 0);
         CHECK_INT(report(), ==, 0);
         CHECK_INT(default_refused * 100, <=, default_lines);

@@ -1,10 +1,10 @@
 #include "check.h"
 #include "compose_player.h"
+#include "recordings.h"
 
 #include <ftw.h>
 #include <stdlib.h>
 
-#include "base/map.h"
 #include "base/sbuf.h"
 #include "base/vec.h"
 #include "formats/catalog.h"
@@ -12,7 +12,7 @@
 /* Every template of the public catalogs below DROVER_CORPORA (no part of drover) as Rancher's executor rendered it: files
  * templates/CATALOG/BASE/TEMPLATE.jsonl below DROVER_GOLDEN (else golden beside DROVER_CORPORA). Then every file of those catalogs as the
  * catalog reads it, counted: count_corpora.py counts the same without this code. */
-enum { LINE_BYTES_MAX = 8 << 20, SHOWN_MAX = 20 };
+enum { SHOWN_MAX = 20 };
 
 enum verdict { SAME, SAME_ERROR, PLAIN, WRONG, VERDICT_MAX };
 static const char *const verdicts[VERDICT_MAX] = {
@@ -20,18 +20,9 @@ static const char *const verdicts[VERDICT_MAX] = {
         [PLAIN] = "taken as plain text where upstream's stack fails (an unknown function in a file that is no .tpl)", [WRONG] = "other",
 };
 
-struct category { char *name; size_t lines, counts[VERDICT_MAX]; };
-static VEC(struct category) categories;
+_Static_assert((int) VERDICT_MAX <= (int) RECORDINGS_VERDICTS_MAX, "each is counted");
 static size_t shown;
-static const char *corpora, *golden;
-
-static struct category *category_of(const char *name) {
-        for (size_t i = 0; i < categories.n; i++)
-                if (str_eq(categories.v[i].name, name))
-                        return &categories.v[i];
-        vec_push(&categories, ((struct category) { .name = dr_xstrdup(name) }));
-        return &categories.v[categories.n - 1];
-}
+static const char *corpora;
 
 /* "template: template:26:11: executing "template" at <X>: Y" names line and column from 0; here it is FILE:26:12: template: at <X>: Y. */
 static bool same_error(const char *file, const char *upstream, const char *here) {
@@ -64,7 +55,7 @@ static enum verdict judge(const struct compose *c, const char *file, const char 
         return text && str_eq(made, text) ? SAME : WRONG;
 }
 
-static void run_line(const char *category, const char *folder, const struct json_object *line, const char *text) {
+static unsigned run_line(const char *folder, const struct json_object *line, const struct json_object *recorded) {
         const char *version = json_str(line, "version", ""), *file = json_str(line, "file", ""), *variant = json_str(line, "variant", "");
         auto_free char *path = dr_xasprintf("%s/%s/%s", folder, version, file);
         struct compose_doc doc = { .name = file };
@@ -80,81 +71,27 @@ static void run_line(const char *category, const char *folder, const struct json
         }
         doc.text = source;
         int r = compose_read(&doc, 1, &env, &c, &err);
-        enum verdict v = judge(c, file, source, line, text, r < 0 ? err.message : NULL);
+        enum verdict v = judge(c, file, source, line, json_str(recorded, "text", NULL), r < 0 ? err.message : NULL);
         if (v == WRONG && shown++ < SHOWN_MAX)
                 print_message("%s %s: %s\n", path, variant, r < 0 ? err.message : "other text");
-        struct category *k = category_of(category);
-        k->lines++;
-        k->counts[v]++;
-}
-
-static int visit_golden(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        if (type != FTW_F || !str_ends(path, ".jsonl"))
-                return 0;
-        auto_free char *text = player_read_file(path, NULL), *name = dr_xstrndup(path + strlen(golden) + 1, strlen(path) - strlen(golden) - 1 - strlen(".jsonl"));
-        auto_free char *folder = dr_xasprintf("%s/%s", corpora, name), *category = dr_xstrndup(name, (size_t) (strrchr(name, '/') - name));
-        struct smap lines = { 0 };
-        VEC(struct json_object *) all = { 0 };
-        VEC(char *) keys = { 0 };
-        CHECK(text);
-        for (char *p = text, *nl; *p && (nl = strchr(p, '\n')); p = nl + 1) {
-                struct json_object *line = NULL;
-                struct dr_error err = { 0 };
-                CHECK_OK(json_parse(p, (size_t) (nl - p), LINE_BYTES_MAX, &line, &err), &err);
-                vec_push(&all, line);
-                char *key = dr_xasprintf("%s/%s/%s", json_str(line, "version", ""), json_str(line, "file", ""), json_str(line, "variant", ""));
-                vec_push(&keys, key);
-                smap_set(&lines, key, line);
-                const char *same = json_str(line, "same", NULL);
-                run_line(category, folder, line, json_str(same ? smap_get(&lines, same) : line, "text", NULL));
-        }
-        smap_done(&lines);
-        for (size_t i = 0; i < all.n; i++) {
-                json_free(all.v[i]);
-                free(keys.v[i]);
-        }
-        vec_done(&all);
-        vec_done(&keys);
-        return 0;
+        return v;
 }
 
 static size_t report(void) {
-        size_t all[VERDICT_MAX] = { 0 }, lines = 0;
-        print_message("templates: files x answers, against Rancher's executor\n");
-        for (size_t i = 0; i < categories.n; i++) {
-                struct category *k = &categories.v[i];
-                print_message("  %s: %zu\n", k->name, k->lines);
-                lines += k->lines;
-                for (size_t v = 0; v < VERDICT_MAX; v++) {
-                        all[v] += k->counts[v];
-                        if (k->counts[v])
-                                print_message("    %5zu %s\n", k->counts[v], verdicts[v]);
-                }
-                free(k->name);
-        }
-        vec_done(&categories);
+        size_t all[VERDICT_MAX] = { 0 }, lines = recordings_report("templates: files x answers, against Rancher's executor", verdicts, VERDICT_MAX, all);
         print_message("  together %zu: %zu the same, %zu the same error, %zu plain text on purpose, %zu other\n", lines, all[SAME], all[SAME_ERROR], all[PLAIN], all[WRONG]);
         return lines ? all[WRONG] : 1;
 }
 
-static char *folder_of(const char *name) {
-        const char *value = getenv(name);
-        char *folder = value && *value ? dr_xstrdup(value) : NULL;
-        while (folder && str_ends(folder, "/"))
-                folder[strlen(folder) - 1] = '\0';
-        return folder;
-}
-
 TEST(every_template_of_the_public_catalogs_renders_as_recorded) {
-        auto_free char *folder = folder_of("DROVER_CORPORA"), *given = folder_of("DROVER_GOLDEN");
+        static const char *const keys[] = { "version", "file", "variant", NULL };
+        auto_free char *folder = recordings_folder("DROVER_CORPORA");
         if (!folder) {
                 print_message("DROVER_CORPORA names no folder\n");
                 skip();
         }
-        auto_free char *recorded = given ? dr_xasprintf("%s/templates", given) : dr_xasprintf("%s/../golden/templates", folder);
         corpora = folder;
-        golden = recorded;
-        CHECK_INT(nftw(golden, visit_golden, 16, FTW_PHYS), ==, 0);
+        CHECK(recordings_each(folder, "templates", keys, run_line));
         CHECK_INT(report(), ==, 0);
 }
 
@@ -221,7 +158,7 @@ static int visit_catalog(const char *path, const struct stat *st, int type, stru
 }
 
 TEST(every_file_of_the_public_catalogs_reads) {
-        auto_free char *folder = folder_of("DROVER_CORPORA");
+        auto_free char *folder = recordings_folder("DROVER_CORPORA");
         if (!folder) {
                 print_message("DROVER_CORPORA names no folder\n");
                 skip();
