@@ -30,6 +30,10 @@ void rollout_explain_interrupt(const char *finish, const char *back) {
         rollout_on_interrupt(text);
 }
 
+void rollout_explain_end(const char *finish, const char *back) {
+        fprintf(stderr, "the old containers are kept, stopped; now either\n  %s\n  %s\n", finish, back);
+}
+
 static char *path_of(struct cli *c, const struct json_object *o) {
         auto_free char *collection = lookup_collection(c->api, (enum res_type) res_type_of(o));
         return dr_xasprintf("%s/%s", collection, json_str(o, "id", ""));

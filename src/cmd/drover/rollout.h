@@ -9,6 +9,8 @@
 void rollout_on_interrupt(const char *text);
 /* The text for a stack's upgrade; verbs: what finishes and rolls back, such as "drover stack finish demo". */
 void rollout_explain_interrupt(const char *finish, const char *back);
+/* Says that the upgrade is there, and by which of the two it ends. */
+void rollout_explain_end(const char *finish, const char *back);
 
 /* POSTs the action and waits until the resource (a stack, whose services are shown too, or a service) rests; it is replaced by what the API shows
  * then. body: borrowed, may be NULL. state: the one it must rest in, NULL: any; InvalidState when it is another. detach: returns once the action is

@@ -199,7 +199,10 @@ static int upgrade(struct cli *c, struct json_object **stack) {
         r = rollout_act(c, stack, "upgrade", body, "upgraded", opts_bool(c->opts, "detach"));
         if (r >= 0 && opts_bool(c->opts, "confirm"))
                 return finish(c, stack);
-        fprintf(stderr, "%s\n  %s\n  %s\n", r < 0 ? "the server goes on trying; to end it:" : "the old containers are kept, stopped; now either", keep, back);
+        if (r < 0)
+                fprintf(stderr, "the server goes on trying; to end it:\n  %s\n  %s\n", keep, back);
+        else
+                rollout_explain_end(keep, back);
         return r;
 }
 

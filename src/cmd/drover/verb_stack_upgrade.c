@@ -43,7 +43,7 @@ static int run_upgrade(const struct opts *o, void *context) {
         if (opts_bool(o, "confirm"))
                 r = rollout_act(c, &stack, "finishupgrade", NULL, "active", false);
         else
-                fprintf(stderr, "the old containers are kept, stopped; now either\n  %s\n  %s\n", keep, back);
+                rollout_explain_end(keep, back);
         if (r >= 0)
                 printf("%s\n", json_str(stack, "id", ""));
         return r;

@@ -178,19 +178,9 @@ static void on_idle(void *arg) {
                 conn_free(c);
 }
 
-static uint32_t ip_of(const struct sockaddr_storage *a) {
-        const struct sockaddr_in6 *v6 = (const void *) a;
-        uint32_t ip = 0;
-        if (a->ss_family == AF_INET)
-                return ((const struct sockaddr_in *) a)->sin_addr.s_addr;
-        if (a->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-                memcpy(&ip, v6->sin6_addr.s6_addr + 12, 4);
-        return ip;
-}
-
 static bool same_peer(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
         if (a->ss_family != b->ss_family || a->ss_family == AF_INET)
-                return a->ss_family == b->ss_family && ip_of(a) == ip_of(b);
+                return a->ss_family == b->ss_family && dns_client_ip(a) == dns_client_ip(b);
         return memcmp(&((const struct sockaddr_in6 *) a)->sin6_addr, &((const struct sockaddr_in6 *) b)->sin6_addr, 16) == 0;
 }
 
@@ -220,7 +210,7 @@ static void on_accept(int events, void *arg) {
                 }
                 (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
                 struct conn *c = dr_xnew(struct conn);
-                *c = (struct conn) { .t = t, .fd = fd, .ip = ip_of(&peer), .peer = peer, .in = SBUF(IN_BYTES_MAX),
+                *c = (struct conn) { .t = t, .fd = fd, .ip = dns_client_ip(&peer), .peer = peer, .in = SBUF(IN_BYTES_MAX),
                                      .out = SBUF(TCP_OUT_BYTES + (TCP_WAITING_MAX + 2) * (2 + DNS_MESSAGE_BYTES_MAX)), .next = t->conns, .pprev = &t->conns };
                 if (c->next)
                         c->next->pprev = &c->next;

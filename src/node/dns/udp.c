@@ -81,7 +81,7 @@ int dns_socket(const char *address, uint16_t port, int type, bool share, struct 
         return ret;
 }
 
-static uint32_t client_ip(const struct sockaddr_storage *a) {
+uint32_t dns_client_ip(const struct sockaddr_storage *a) {
         const struct sockaddr_in6 *v6 = (const void *) a;
         uint32_t ip = 0;
         if (a->ss_family == AF_INET)
@@ -105,7 +105,7 @@ static void job_done(const uint8_t *p, size_t n, void *arg) {
 
 static void job_run(void *arg) {
         struct job *j = arg;
-        resolve_later(j->u->resolver, client_ip(&j->peer), false, j->query, j->n, job_done, j);
+        resolve_later(j->u->resolver, dns_client_ip(&j->peer), false, j->query, j->n, job_done, j);
 }
 
 static void hand_over(struct worker *w, unsigned i, size_t n) {
@@ -153,7 +153,7 @@ static void batch(struct worker *w, unsigned got) {
                 const uint8_t *p = m->msg_iov->iov_base;
                 if (w->u->any)
                         any_link(m);
-                enum resolve r = resolve_now(&w->view, client_ip(&w->peer[i]), false, p, n, now, w->reply, &bytes);
+                enum resolve r = resolve_now(&w->view, dns_client_ip(&w->peer[i]), false, p, n, now, w->reply, &bytes);
                 if (r == RESOLVE_LATER) {
                         if (__atomic_add_fetch(&w->u->waiting, 1, __ATOMIC_RELAXED) <= UDP_WAITING_MAX) {
                                 hand_over(w, i, n);

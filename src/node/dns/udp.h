@@ -6,6 +6,7 @@
 
 enum { UDP_WAITING_MAX = 4000, UDP_QUERY_BYTES_MAX = 4096, UDP_THREADS_MAX = 64 };
 struct udp;
+struct sockaddr_storage;
 /* address: numeric; port 0: any, see udp_port(). Negative with *err. */
 int udp_new(struct loop *l, struct resolver *r, const char *address, uint16_t port, unsigned threads, struct udp **ret, struct dr_error *err);
 /* Ends the threads and takes back what they posted. The resolver may go after this, and must before udp_free(). */
@@ -14,3 +15,5 @@ struct udp *udp_free(struct udp *u);    /* NULL is fine */
 uint16_t udp_port(const struct udp *u);
 uint64_t udp_queries(const struct udp *u);
 int dns_socket(const char *address, uint16_t port, int type, bool share, struct dr_error *err); /* bound; the caller owns it */
+/* A peer's IPv4 address in network order, also out of one mapped into IPv6; 0: it has none. */
+uint32_t dns_client_ip(const struct sockaddr_storage *peer);
