@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "cli.h"
 #include "verbs.h"
 
@@ -19,18 +20,8 @@ struct export {
         int tar_fd;                     /* -1: folders */
 };
 
-static int write_all(int fd, const void *p, size_t n, const char *path, struct dr_error *err) {
-        const char *at = p;
-        while (n > 0) {
-                ssize_t w = write(fd, at, n);
-                if (w < 0 && errno == EINTR)
-                        continue;
-                if (w < 0)
-                        return dr_fail(err, DR_E_INTERNAL, NULL, "could not write \"%s\": %m", path);
-                at += w;
-                n -= (size_t) w;
-        }
-        return 0;
+static int write_out(int fd, const void *p, size_t n, const char *path, struct dr_error *err) {
+        return file_write_all(fd, p, n) < 0 ? dr_fail(err, DR_E_INTERNAL, NULL, "could not write \"%s\": %m", path) : 0;
 }
 
 /* One file of a ustar archive, mode 0600. */
@@ -53,10 +44,10 @@ static int add_to_tar(struct export *e, const char *stack, const char *file, con
                 sum += (unsigned char) head[i];
         snprintf(head + 148, 8, "%06o", sum & 0777777U);
         const char *path = opts_str(e->cli->opts, "file");
-        int r = write_all(e->tar_fd, head, sizeof head, path, &e->cli->err);
+        int r = write_out(e->tar_fd, head, sizeof head, path, &e->cli->err);
         if (r >= 0)
-                r = write_all(e->tar_fd, text, n, path, &e->cli->err);
-        return r < 0 ? r : write_all(e->tar_fd, zeros, pad, path, &e->cli->err);
+                r = write_out(e->tar_fd, text, n, path, &e->cli->err);
+        return r < 0 ? r : write_out(e->tar_fd, zeros, pad, path, &e->cli->err);
 }
 
 static int add_to_folder(struct export *e, const char *stack, const char *file, const char *text) {
@@ -67,7 +58,7 @@ static int add_to_folder(struct export *e, const char *stack, const char *file, 
         auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return dr_fail(err, DR_E_INTERNAL, NULL, "could not write \"%s\": %m", path);
-        return write_all(fd, text, strlen(text), path, err);
+        return write_out(fd, text, strlen(text), path, err);
 }
 
 static int export_one(struct export *e, struct json_object *stack) {
@@ -128,7 +119,7 @@ static int run(const struct opts *o, void *context) {
                 r = export_all(&e);
         if (r >= 0 && e.tar_fd >= 0) {
                 static const char end[2 * TAR_BLOCK];
-                r = write_all(e.tar_fd, end, sizeof end, file, &c->err);
+                r = write_out(e.tar_fd, end, sizeof end, file, &c->err);
         }
         return r;
 }

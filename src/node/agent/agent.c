@@ -1,5 +1,6 @@
 #include "agent.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/rng.h"

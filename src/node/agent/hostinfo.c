@@ -1,10 +1,10 @@
 #include "hostinfo.h"
 
+#include "base/file.h"
 #include "base/parse.h"
 #include "base/log.h"
 #include "net/http.h"
 #include "net/rsa.h"
-#include "node/agent/state.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -1,5 +1,6 @@
 #include "identity.h"
 
+#include "base/file.h"
 #include "base/rng.h"
 #include "node/agent/state.h"
 #include "node/json_view.h"

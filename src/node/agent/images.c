@@ -1,5 +1,6 @@
 #include "images.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/times.h"
 #include "net/http.h"

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -346,26 +347,6 @@ static void add_line(void *arg, const char *line, size_t len) {
         sbuf_putc(arg, '\n');
 }
 
-/* Not synced to the disk: after a power loss a file that is no whole text counts for nothing, and the server sends the topic again. */
-static int replace(const char *path, const char *p, size_t n) {
-        auto_free char *temporary = dr_xasprintf("%s.new", path);
-        int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        bool good = fd >= 0;
-        while (good && n) {
-                ssize_t k = write(fd, p, n);
-                good = k > 0 || (k < 0 && errno == EINTR);
-                p += MAX(k, (ssize_t) 0);
-                n -= (size_t) MAX(k, (ssize_t) 0);
-        }
-        if (fd >= 0)
-                good &= close(fd) == 0;
-        if (good && rename(temporary, path) == 0)
-                return 0;
-        int why = errno;
-        (void) unlink(temporary);
-        return -why;
-}
-
 uint64_t metastore_save(struct metastore *m, uint64_t now_ms) {
         uint64_t next = UINT64_MAX;
         if (!m->dir)
@@ -382,9 +363,11 @@ uint64_t metastore_save(struct metastore *m, uint64_t now_ms) {
                 auto_sbuf struct sbuf b = SBUF(FILE_BYTES_MAX);
                 auto_free char *path = path_of(m, t->name);
                 snapshot(t, add_line, &b);
-                int r = sbuf_ok(&b) ? replace(path, sbuf_str(&b), b.len) : -EFBIG;
-                if (r < 0)
-                        log_warning("metadata could not be written", "file", path, "reason", strerror(-r), NULL);
+                struct dr_error err = { 0 };
+                int r = sbuf_ok(&b) ? 0 : dr_fail(&err, DR_E_TOO_LARGE, NULL, "topic %.100s is longer than %d bytes", t->name, FILE_BYTES_MAX);
+                /* Not synced to the disk: after a power loss a file that is no whole text counts for nothing, and the server sends the topic again. */
+                if (r < 0 || file_replace_unsynced(path, sbuf_str(&b), b.len, 0600, &err) < 0)
+                        log_warning("metadata could not be written", "file", path, "reason", err.message, NULL);
                 t->saved_ms = now_ms == UINT64_MAX ? 0 : now_ms;
                 t->unsaved = false;
         }

@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/times.h"
@@ -179,52 +180,6 @@ int state_parse(const char *buf, size_t len, struct node_state **ret, struct dr_
 }
 
 /* Files ---------------------------------------------------------------------------------------------------------- */
-
-int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct dr_error *err) {
-        auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return dr_fail(err, errno == ENOENT ? DR_E_NOT_FOUND : DR_E_INTERNAL, NULL, "could not open \"%s\": %m", path);
-        auto_sbuf struct sbuf b = SBUF(max);
-        for (;;) {
-                char piece[16384];
-                ssize_t n = read(fd, piece, sizeof piece);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return dr_fail(err, DR_E_INTERNAL, NULL, "could not read \"%s\": %m", path);
-                if (n == 0)
-                        break;
-                sbuf_add(&b, piece, (size_t) n);
-                if (!sbuf_ok(&b))
-                        return dr_fail(err, DR_E_TOO_LARGE, NULL, "\"%s\" is longer than %zu bytes", path, max);
-        }
-        *ret_len = b.len;
-        *ret = sbuf_steal(&b);
-        return 0;
-}
-
-static int write_all(int fd, const char *p, size_t n) {
-        while (n > 0) {
-                ssize_t k = write(fd, p, n);
-                if (k < 0 && errno != EINTR)
-                        return -errno;
-                p += k > 0 ? k : 0;
-                n -= k > 0 ? (size_t) k : 0;
-        }
-        return 0;
-}
-
-int file_replace(const char *path, const void *data, size_t len, unsigned mode, struct dr_error *err) {
-        auto_free char *temporary = dr_xasprintf("%s.new", path), *folder = dr_xstrdup(path);
-        char *slash = strrchr(folder, '/');
-        if (slash)
-                slash[slash == folder] = 0;
-        auto_close int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-        auto_close int dir = fd < 0 ? -1 : open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || dir < 0 || fchmod(fd, mode) < 0 || write_all(fd, data, len) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0 || fsync(dir) < 0)
-                return dr_fail(err, DR_E_INTERNAL, NULL, "could not write \"%s\": %m", path);
-        return 0;
-}
 
 int state_load(const char *path, struct node_state **ret, struct dr_error *err) {
         auto_free char *text = NULL;

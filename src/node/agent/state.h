@@ -48,8 +48,3 @@ int state_parse(const char *buf, size_t len, struct node_state **ret, struct dr_
  * state is empty: the server's next snapshot fills it. Returns 0, or negative with *err filled when the file cannot be read at all. */
 int state_load(const char *path, struct node_state **ret, struct dr_error *err);
 int state_save(const struct node_state *s, const char *path, struct dr_error *err);
-
-/* Atomic, durable replacement of a small file. mode: its permissions. */
-int file_replace(const char *path, const void *data, size_t len, unsigned mode, struct dr_error *err);
-/* The whole file, NUL-terminated; caller frees. -ENOENT (NotFound) when there is none. */
-int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct dr_error *err);

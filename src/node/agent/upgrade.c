@@ -1,9 +1,9 @@
 #include "upgrade.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/times.h"
-#include "node/agent/state.h"
 #include "node/json_view.h"
 
 #include <fcntl.h>

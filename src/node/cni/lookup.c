@@ -4,6 +4,7 @@
 #include "base/times.h"
 #include "net/http_sync.h"
 #include "node/json_view.h"
+#include "node/metadata/feed.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 enum { SOCKET_MS = 5000, HTTP_MS = 5000, LINE_BYTES_MAX = (8 << 20) + 4096, BODY_BYTES_MAX = 64 << 20 };
 
-static const char socket_path[] = "/var/lib/rancher/state/metadata.sock";
+static const char socket_path[] = FEED_SOCKET;
 static const char service_address[] = "169.254.169.250";
 
 static const char *env_or(const char *name, const char *other) {

@@ -1,5 +1,6 @@
 #include "node/dns/answer_file.h"
 
+#include "base/file.h"
 #include "formats/json.h"
 #include "formats/yaml.h"
 
@@ -132,36 +133,20 @@ int answer_file_parse(const char *text, size_t n, uint32_t ttl, struct table_bui
 }
 
 int answer_file_read(const char *path, uint32_t ttl, struct table_builder *b, struct dr_error *err) {
-        auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return dr_fail(err, errno == ENOENT ? DR_E_NOT_FOUND : DR_E_INTERNAL, NULL, "could not open answer file \"%s\": %m", path);
-        auto_sbuf struct sbuf text = SBUF(ANSWER_FILE_BYTES_MAX);
-        char buf[65536];
-        ssize_t n;
-        while ((n = read(fd, buf, sizeof buf)) > 0)
-                sbuf_add(&text, buf, (size_t) n);
-        if (n < 0 || !sbuf_ok(&text))
-                return dr_fail(err, n < 0 ? DR_E_INTERNAL : DR_E_TOO_LARGE, NULL, "could not read answer file \"%s\": %s", path, n < 0 ? strerror(errno) : "it is too large");
-        int r = answer_file_parse(sbuf_str(&text), text.len, ttl, b, err);
+        auto_free char *text = NULL;
+        size_t len;
+        int r = file_read(path, ANSWER_FILE_BYTES_MAX, &text, &len, err);
+        if (r == 0)
+                r = answer_file_parse(text, len, ttl, b, err);
         return r < 0 ? dr_prefix(err, r, "answer file \"%s\"", path) : 0;
 }
 
 int answer_file_write(const char *path, const struct dns_table *t, struct dr_error *err) {
         auto_sbuf struct sbuf text = SBUF(ANSWER_FILE_BYTES_MAX);
-        char beside[4096];
         table_write(t, &text);
         sbuf_putc(&text, '\n');
-        if (!sbuf_ok(&text) || snprintf(beside, sizeof beside, "%s.new", path) >= (int) sizeof beside)
+        if (!sbuf_ok(&text))
                 return dr_fail(err, DR_E_TOO_LARGE, NULL, "could not write answer file \"%s\": too large", path);
-        auto_close int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        size_t at = 0;
-        while (fd >= 0 && at < text.len) {
-                ssize_t n = write(fd, text.data + at, text.len - at);
-                if (n < 0 && errno != EINTR)
-                        break;
-                at += n > 0 ? (size_t) n : 0;
-        }
-        if (fd < 0 || at < text.len || rename(beside, path) < 0)
-                return dr_fail(err, DR_E_INTERNAL, NULL, "could not write answer file \"%s\": %m", path);
-        return 0;
+        int r = file_replace_unsynced(path, text.data, text.len, 0644, err);
+        return r < 0 ? dr_prefix(err, r, "answer file") : 0;
 }

@@ -1,5 +1,6 @@
 #include "node/dns/dns.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/times.h"
@@ -32,24 +33,22 @@ struct dns {
 
 struct writing { struct dns *d; struct dns_table *table; char *path; int error; struct dr_error err; };
 
-static void read_resolv_conf(const char *path, struct sbuf *ret) {
-        auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-        char buf[4096];
-        ssize_t n;
-        while (fd >= 0 && (n = read(fd, buf, sizeof buf)) > 0)
-                sbuf_add(ret, buf, (size_t) n);
+/* What the file says; nothing where there is none. The caller frees. */
+static char *read_resolv_conf(const char *path) {
+        char *text = NULL;
+        size_t len;
+        return file_read(path, RESOLV_CONF_BYTES_MAX, &text, &len, NULL) == 0 ? text : dr_xstrdup("");
 }
 
-static struct generate_config generation(const struct dns *d, const struct sbuf *resolv) {
+static struct generate_config generation(const struct dns *d, const char *resolv) {
         return (struct generate_config) { .ttl = d->cfg.ttl, .ndots = d->cfg.ndots, .metadata_answer = d->cfg.metadata_answer, .never_recurse = d->cfg.never_recurse,
-                                          .resolv_conf = sbuf_str(resolv) };
+                                          .resolv_conf = resolv };
 }
 
 /* The answer file's table. -ENOENT: none. */
 static int from_answers(struct dns *d, struct dr_error *err) {
-        auto_sbuf struct sbuf resolv = SBUF(RESOLV_CONF_BYTES_MAX);
-        read_resolv_conf(d->cfg.resolv_conf, &resolv);
-        struct generate_config g = generation(d, &resolv);
+        auto_free char *resolv = read_resolv_conf(d->cfg.resolv_conf);
+        struct generate_config g = generation(d, resolv);
         AUTO(builder_free) struct table_builder *b = builder_new(d->cfg.ttl, d->cfg.ndots);
         dns_generate_base(b, &g, NULL);
         int r = answer_file_read(d->cfg.answers, d->cfg.ttl, b, err);
@@ -95,9 +94,8 @@ static void rebuild(void *arg) {
         if (!complete && mdata_generation(d->model) == 0)
                 return;
         d->from_file = false;
-        auto_sbuf struct sbuf resolv = SBUF(RESOLV_CONF_BYTES_MAX);
-        read_resolv_conf(d->cfg.resolv_conf, &resolv);
-        struct generate_config g = generation(d, &resolv);
+        auto_free char *resolv = read_resolv_conf(d->cfg.resolv_conf);
+        struct generate_config g = generation(d, resolv);
         struct dns_table *t = dns_generate(d->model, &g, complete);
         size_t names = table_names(t);
         resolver_set_table(d->resolver, t);
@@ -218,5 +216,3 @@ struct dns *dns_free(struct dns *d) {
         free(d);
         return NULL;
 }
-
-uint16_t dns_port(const struct dns *d) { return udp_port(d->udp); }

@@ -25,5 +25,4 @@ struct dns;
 /* Strings are borrowed until dns_free(). Negative with *err: cannot listen, cannot read the metadata file. */
 int dns_new(struct loop *l, const struct dns_config *cfg, struct dns **ret, struct dr_error *err);
 struct dns *dns_free(struct dns *d);    /* NULL is fine */
-uint16_t dns_port(const struct dns *d);
 void dns_reload(struct dns *d);         /* files again: answers, metadata, resolv.conf */

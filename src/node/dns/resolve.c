@@ -84,8 +84,6 @@ struct dns_table *resolver_table(struct resolver *r) {
         return t;
 }
 
-void resolver_cache_stats(struct resolver *r, struct dns_cache_stats *ret) { dns_cache_stats(r->cache, ret); }
-
 void resolve_view_init(struct resolve_view *v, struct resolver *r) {
         *v = (struct resolve_view) { .resolver = r, .answerer = { .serial = &r->serial, .ttl = r->cfg.ttl } };
         rng_seed_random(&v->answerer.rng);

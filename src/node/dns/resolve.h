@@ -17,7 +17,6 @@ struct resolver *resolver_new(struct loop *l, const struct resolver_config *cfg)
 struct resolver *resolver_free(struct resolver *r);
 void resolver_set_table(struct resolver *r, struct dns_table *t);       /* takes the reference; loop thread */
 struct dns_table *resolver_table(struct resolver *r);                   /* a reference for the caller; any thread */
-void resolver_cache_stats(struct resolver *r, struct dns_cache_stats *ret);
 
 /* What one thread needs. */
 struct resolve_view {

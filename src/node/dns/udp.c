@@ -16,7 +16,6 @@ struct worker {
         pthread_t thread;
         bool started;
         int fd;
-        uint64_t queries;                               /* written by its thread alone */
         struct resolve_view view;
         struct mmsghdr in[BATCH], out[BATCH];
         struct iovec in_iov[BATCH], out_iov[BATCH];
@@ -178,7 +177,6 @@ static void batch(struct worker *w, unsigned got) {
                 used += bytes;
         }
         flush(w, &n_out, &used);
-        __atomic_store_n(&w->queries, w->queries + got, __ATOMIC_RELAXED);
 }
 
 /* What the kernel changed in the first n. */
@@ -279,10 +277,3 @@ struct udp *udp_free(struct udp *u) {
 }
 
 uint16_t udp_port(const struct udp *u) { return u->port; }
-
-uint64_t udp_queries(const struct udp *u) {
-        uint64_t n = 0;
-        for (unsigned i = 0; i < u->n; i++)
-                n += __atomic_load_n(&u->workers[i].queries, __ATOMIC_RELAXED);
-        return n;
-}

@@ -13,7 +13,6 @@ int udp_new(struct loop *l, struct resolver *r, const char *address, uint16_t po
 void udp_stop(struct udp *u);
 struct udp *udp_free(struct udp *u);    /* NULL is fine */
 uint16_t udp_port(const struct udp *u);
-uint64_t udp_queries(const struct udp *u);
 int dns_socket(const char *address, uint16_t port, int type, bool share, struct dr_error *err); /* bound; the caller owns it */
 /* A peer's IPv4 address in network order, also out of one mapped into IPv6; 0: it has none. */
 uint32_t dns_client_ip(const struct sockaddr_storage *peer);

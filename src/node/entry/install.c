@@ -1,5 +1,7 @@
 #include "node/entry/entry.h"
 
+#include "base/file.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/sendfile.h>
@@ -37,18 +39,12 @@ static int copy(int from, const char *temp, const char *path, struct dr_error *e
         return 0;
 }
 
-/* Readable for every user of every container, whatever the umask. */
-static int folder(const char *path, struct dr_error *err) {
-        if ((mkdir(path, 0755) < 0 && errno != EEXIST) || chmod(path, 0755) < 0)
-                return dr_fail(err, DR_E_INTERNAL, NULL, "could not make folder \"%s\": %m", path);
-        return 0;
-}
-
 int entry_install(const char *state_dir, const char *program, struct dr_error *err) {
         auto_free char *dir = dr_xasprintf("%s/entry", state_dir), *cni = dr_xasprintf("%s/cni", state_dir), *inner = dr_xasprintf("%s/cni", dir);
         auto_free char *path = dr_xasprintf("%s/r", dir), *temp = dr_xasprintf("%s/.r", dir);
         int r;
-        if ((r = folder(dir, err)) < 0 || (r = folder(cni, err)) < 0 || (r = folder(inner, err)) < 0)
+        /* Readable for every user of every container. */
+        if ((r = folder_make(dir, 0755, err)) < 0 || (r = folder_make(cni, 0755, err)) < 0 || (r = folder_make(inner, 0755, err)) < 0)
                 return r;
         const char *from = program ? program : "/proc/self/exe";
         auto_close int in = open(from, O_RDONLY | O_CLOEXEC), out = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,5 +1,6 @@
 #include "node/entry/netstate.h"
 
+#include "base/file.h"
 #include "node/json_view.h"
 
 #include <ctype.h>
@@ -55,34 +56,14 @@ bool netstate_is_name(const char *name) {
         return n >= 20 && n < NETSTATE_NAME_MAX && isdigit((unsigned char) name[0]) && name[10] == 'T' && name[n - 1] == 'Z' && !strchr(name, '/');
 }
 
-static int write_all(int fd, const char *text, size_t len) {
-        while (len > 0) {
-                ssize_t n = write(fd, text, len);
-                if (n < 0)
-                        return -errno;
-                text += n;
-                len -= (size_t) n;
-        }
-        return 0;
-}
-
 int netstate_write(const char *dir, const char *id, const char *started, const char *text, struct dr_error *err) {
-        auto_free char *folder = dr_xasprintf("%s/%s", dir, id), *path = dr_xasprintf("%s/%s", folder, started), *temp = dr_xasprintf("%s/.%s", folder, started);
+        auto_free char *folder = dr_xasprintf("%s/%s", dir, id), *path = dr_xasprintf("%s/%s", folder, started);
         if (!netstate_is_name(started))
                 return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "\"%.60s\" is no start time of a container", started);
         if (mkdir(folder, 0755) < 0 && errno != EEXIST)
                 return dr_fail(err, DR_E_INTERNAL, NULL, "could not make folder \"%s\": %m", folder);
-        auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        if (fd < 0)
-                return dr_fail(err, DR_E_INTERNAL, NULL, "could not write network state \"%s\": %m", temp);
-        (void) fchmod(fd, 0644);
-        int r = write_all(fd, text, strlen(text));
-        if (r == 0 && rename(temp, path) == 0)
-                return 0;
-        errno = r < 0 ? -r : errno;
-        r = dr_fail(err, DR_E_INTERNAL, NULL, "could not write network state \"%s\": %m", path);
-        (void) unlink(temp);
-        return r;
+        int r = file_replace_unsynced(path, text, strlen(text), 0644, err);
+        return r < 0 ? dr_prefix(err, r, "network state") : 0;
 }
 
 void netstate_remove(const char *dir, const char *id, const char *keep) {

@@ -1,5 +1,6 @@
 #include "node/metadata/feed.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "net/dial.h"
 
@@ -42,31 +43,16 @@ static void tell_later(struct feed *f) {
 
 /* The cache ------------------------------------------------------------------------------------------------------- */
 
-static int write_file(const char *path, const struct sbuf *b) {
-        auto_free char *temp = dr_xasprintf("%s.temp", path);
-        auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return -errno;
-        for (size_t done = 0; done < b->len;) {
-                ssize_t n = write(fd, b->data + done, b->len - done);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                done += (size_t) n;
-        }
-        return fdatasync(fd) < 0 || rename(temp, path) < 0 ? -errno : 0;
-}
-
 static void save(void *arg) {
         struct feed *f = arg;
         if (mdata_generation(f->model) == f->saved_generation)
                 return;
         auto_sbuf struct sbuf b = SBUF(FILE_BYTES_MAX);
         mdata_dump(f->model, &b);
-        int r = sbuf_ok(&b) ? write_file(f->cache, &b) : -EFBIG;
-        if (r < 0)
-                log_warning("could not keep metadata on disk", "file", f->cache, "error", strerror(-r), NULL);
+        struct dr_error err = { 0 };
+        int r = sbuf_ok(&b) ? 0 : dr_fail(&err, DR_E_TOO_LARGE, NULL, "it is longer than %d bytes", FILE_BYTES_MAX);
+        if (r < 0 || file_replace(f->cache, b.data, b.len, 0600, &err) < 0)
+                log_warning("could not keep metadata on disk", "file", f->cache, "error", err.message, NULL);
         else
                 f->saved_generation = mdata_generation(f->model);
 }

@@ -1,9 +1,9 @@
 #include "vxlan.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/times.h"
 #include "net/http_server.h"
-#include "node/agent/state.h"
 #include "node/metadata/feed.h"
 #include "node/net/report.h"
 

@@ -1,7 +1,7 @@
 #include "node/netmgr/cni_files.h"
 
+#include "base/file.h"
 #include "base/log.h"
-#include "node/agent/state.h"
 #include "node/json_view.h"
 
 #include <dirent.h>
@@ -33,9 +33,10 @@ static json_object *substitute(json_object *v, struct md_object *host, int depth
 
 struct json_object *cni_substitute(struct json_object *v, struct md_object *host) { return substitute(v, host, 0); }
 
-bool cni_name_is_good(const char *name) { return *name && *name != '.' && strlen(name) < 128 && !strchr(name, '/'); }
+/* Whether name can be a folder or file of its own: no '/', no leading '.'. */
+static bool name_is_good(const char *name) { return *name && *name != '.' && strlen(name) < 128 && !strchr(name, '/'); }
 
-static bool is_conf(const char *name) { return cni_name_is_good(name) && (str_ends(name, ".conf") || str_ends(name, ".json")); }
+static bool is_conf(const char *name) { return name_is_good(name) && (str_ends(name, ".conf") || str_ends(name, ".json")); }
 
 static void keep_first(int *r, int now, struct dr_error *err, const struct dr_error *why) {
         if (*r >= 0 && now < 0 && err)
@@ -117,7 +118,7 @@ int cni_files_write(const char *dir, const struct mdata *m, struct dr_error *err
                 struct md_object *network = networks->v[i];
                 json_object *config = jv_obj(jv_obj(network->json, "metadata"), "cniConfig");
                 const char *owner = jv_str(network->json, "environment_uuid");
-                if (!config || json_object_object_length(config) == 0 || (env && *owner && !str_eq(owner, jv_str(env, "uuid"))) || !cni_name_is_good(network->name))
+                if (!config || json_object_object_length(config) == 0 || (env && *owner && !str_eq(owner, jv_str(env, "uuid"))) || !name_is_good(network->name))
                         continue;
                 keep_first(&r, write_network(dir, network, config, mdata_host(m), &why), err, &why);
                 if (jv_bool(network->json, "is_default"))
@@ -159,7 +160,7 @@ int cni_files_read(const char *dir, const char *network, cni_file_list *ret, str
         auto_free char *folder = dr_xasprintf("%s/%s.d", dir, network);
         cni_file_list l = { 0 };
         int r = 0;
-        DIR *d = cni_name_is_good(network) ? opendir(folder) : NULL;
+        DIR *d = name_is_good(network) ? opendir(folder) : NULL;
         for (struct dirent *e; r >= 0 && d && (e = readdir(d)); )
                 if (is_conf(e->d_name) && l.n < CNI_FILES_MAX)
                         r = read_one(folder, e->d_name, &l, err);

@@ -10,8 +10,6 @@ enum { CNI_FILE_BYTES_MAX = 256 << 10, CNI_FILES_MAX = 64 };
 
 /* Values that begin with "__host_label__" become the host's label named behind the first ':', or "". A new reference. host: may be NULL. */
 struct json_object *cni_substitute(struct json_object *v, struct md_object *host);
-/* Whether name can be a folder or file of its own: no '/', no leading '.'. */
-bool cni_name_is_good(const char *name);
 
 /* Files that are wanted are written when they differ, those that were written before and are no longer wanted are removed, others are left
  * alone. Returns the number of changes, or negative with *err at the first one that failed; the rest is done nevertheless. */

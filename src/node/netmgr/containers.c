@@ -429,12 +429,14 @@ static void look(struct box *b) {
                 end_retry(b, RETRY_MAX_MS);
 }
 
-/* State folders of containers that are gone. */
-static void look_at_leftovers(struct containers *c, const struct smap *listed) {
+/* State folders of containers that are gone, or ended while nobody looked. */
+static void look_at_leftovers(struct containers *c) {
         DIR *d = opendir(c->cfg.state_dir);
-        for (struct dirent *e; d && (e = readdir(d)); )
-                if (strlen(e->d_name) == DOCKER_ID_CHARS && !smap_get(listed, e->d_name))
-                        wake(box_get(c, e->d_name));
+        for (struct dirent *e; d && (e = readdir(d)); ) {
+                struct box *b = strlen(e->d_name) == DOCKER_ID_CHARS && !smap_get(&c->boxes, e->d_name) ? box_get(c, e->d_name) : NULL;
+                if (b)
+                        wake(b);
+        }
         if (d)
                 closedir(d);
 }
@@ -446,31 +448,24 @@ static void on_listed(struct docker_call *call, int result, int status, const ch
         timer_start(c->relist, list ? RELIST_MS : RETRY_MAX_MS);
         if (!list)
                 return;
-        struct smap listed = { 0 };
         VEC(const char *) running = { 0 };
         for (size_t i = 0; i < jv_len(list); i++) {
                 const char *id = jv_str(jv_at(list, i), "Id"), *state = jv_str(jv_at(list, i), "State");
-                smap_set(&listed, id, list);
-                bool runs = str_eq(state, "running") || str_eq(state, "paused");
-                if (runs)
-                        vec_push(&running, id);
-                if (runs && box_get(c, id))
-                        wake(box_get(c, id));
+                if (!str_eq(state, "running") && !str_eq(state, "paused"))
+                        continue;
+                vec_push(&running, id);
+                struct box *b = box_get(c, id);
+                if (b)
+                        wake(b);
         }
         smap_foreach(&c->boxes, slot) {
                 struct box *b = slot->value;
                 wake(b);
         }
-        for (size_t i = 0; i < jv_len(list); i++) {     /* those that ended while nobody looked */
-                auto_free char *path = dr_xasprintf("%s/%s", c->cfg.state_dir, jv_str(jv_at(list, i), "Id"));
-                if (!smap_get(&c->boxes, jv_str(jv_at(list, i), "Id")) && access(path, F_OK) == 0 && box_get(c, jv_str(jv_at(list, i), "Id")))
-                        wake(box_get(c, jv_str(jv_at(list, i), "Id")));
-        }
-        look_at_leftovers(c, &listed);
+        look_at_leftovers(c);
         if (c->cfg.on_listed)
                 c->cfg.on_listed(running.v, running.n, c->cfg.arg);
         vec_done(&running);
-        smap_done(&listed);
         if (c->list_again)
                 containers_connected(c);
 }

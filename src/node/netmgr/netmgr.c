@@ -1,5 +1,6 @@
 #include "node/netmgr/netmgr.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "node/metadata/feed.h"
 #include "node/netmgr/cni_files.h"
@@ -53,12 +54,6 @@ static const struct docker_watch docker_events = { .on_health = on_health, .on_c
 static void on_listed(const char *const *running, size_t count, void *arg) { links_collect(((struct netmgr *) arg)->links, running, count); }
 static bool is_busy(const char *id_prefix, void *arg) { return containers_is_busy(((struct netmgr *) arg)->containers, id_prefix); }
 
-static int folder(const char *path, struct dr_error *err) {
-        if ((mkdir(path, 0755) < 0 && errno != EEXIST) || chmod(path, 0755) < 0)
-                return dr_fail(err, DR_E_INTERNAL, NULL, "could not make folder \"%s\": %m", path);
-        return 0;
-}
-
 static int prepare(struct netmgr *n, struct dr_error *err) {
         char self[4096];
         ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -66,8 +61,8 @@ static int prepare(struct netmgr *n, struct dr_error *err) {
                 return dr_fail(err, DR_E_INTERNAL, NULL, "could not find out which program this is: %m");
         self[len] = 0;
         (void) mkdir(n->cfg.state_dir, 0700);           /* the agent's; here for a manager that is first */
-        int r = folder(n->state_dir, err);
-        if (r < 0 || (r = folder(n->cfg.run_dir, err)) < 0)
+        int r = folder_make(n->state_dir, 0755, err);
+        if (r < 0 || (r = folder_make(n->cfg.run_dir, 0755, err)) < 0)
                 return r;
         return cni_links_make(n->bin_dir, self, err);
 }

@@ -319,7 +319,6 @@ static void set_text(struct packets *p) {
 void packets_changed(struct packets *p, const struct mdata *m) {
         struct rules now;
         rules_read(m, &now);
-        bool same = p->known && now.ports.n == p->rules.ports.n && now.nets.n == p->rules.nets.n;
         if (now.conflicts && now.conflicts != p->rules.conflicts)
                 log_warning("published ports of this host are wanted by several containers; who runs, then who is newer, has them", NULL);
         compare_flows(p, &p->rules, &now);
@@ -328,7 +327,7 @@ void packets_changed(struct packets *p, const struct mdata *m) {
         p->rules = now;
         p->known = true;
         set_text(p);
-        if (!same || !str_eq(before, p->text))
+        if (!str_eq(before, p->text))
                 wish(p, 0);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "credential.h"
+#include "base/file.h"
 #include "formats/json.h"
 #include "core/secret.h"
 
@@ -23,19 +24,6 @@ static bool has_any(struct core *c, int64_t account_id) {
                 if (l->v[i]->kind == T_password || l->v[i]->kind == T_apiKey)
                         return true;
         return false;
-}
-
-static int write_all(int fd, const char *p, size_t n) {
-        while (n > 0) {
-                ssize_t k = write(fd, p, n);
-                if (k < 0 && errno != EINTR)
-                        return -errno;
-                if (k > 0) {
-                        p += k;
-                        n -= (size_t) k;
-                }
-        }
-        return 0;
 }
 
 static int write_file(int dir, const struct pair *p, const char *url, struct dr_error *err) {
@@ -58,7 +46,7 @@ static int write_file(int dir, const struct pair *p, const char *url, struct dr_
         if (!fits)
                 return dr_fail(err, DR_E_BAD_REQUEST, NULL, "the server's address is too long");
         auto_close int fd = openat(dir, FILE_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        int r = fd < 0 ? -errno : fchmod(fd, 0600) < 0 ? -errno : write_all(fd, buf, n);
+        int r = fd < 0 ? -errno : fchmod(fd, 0600) < 0 ? -errno : file_write_all(fd, buf, n);
         sodium_memzero(buf, sizeof buf);
         if (r == 0 && fsync(fd) < 0)
                 r = -errno;

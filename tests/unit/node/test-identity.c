@@ -1,4 +1,5 @@
 #include "check.h"
+#include "base/file.h"
 
 #include "node/agent/identity.h"
 #include "node/agent/register.h"

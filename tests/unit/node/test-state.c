@@ -1,4 +1,5 @@
 #include "check.h"
+#include "base/file.h"
 
 #include "node/agent/state.h"
 
