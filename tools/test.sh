@@ -12,7 +12,7 @@
 # TEST_ARGS is given to `meson test` (a test's name, --repeat 10, ...). Logs: build/test-logs/SUITE.txt.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || { echo "test: name at least one suite (unit sim seeds api lint corpora host host-asan)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "test: name at least one suite (unit sim seeds api lint corpora host host-asan ui)" >&2; exit 2; }
 
 logs=build/test-logs
 mkdir -p "$logs"
@@ -42,7 +42,7 @@ for suite in "$@"; do
                 export DROVER_BIN_DIR=$PWD/build/bin-asan
                 ;;
         ui) kind=release jobs=1; export DROVER_BIN_DIR=$PWD/build/bin; tools/ui-deps.sh ;;
-        *) echo "test: unknown suite \"$suite\" (unit sim seeds api lint corpora host host-asan)" >&2; exit 2 ;;
+        *) echo "test: unknown suite \"$suite\" (unit sim seeds api lint corpora host host-asan ui)" >&2; exit 2 ;;
         esac
         [ -z "${DROVER_BIN_DIR:-}" ] || export DROVER_NODE=$DROVER_BIN_DIR/drover-node
         # `make lint` has no sanitized build, and needs none.

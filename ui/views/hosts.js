@@ -31,7 +31,7 @@ const editHost = (view, x) => formDialog(`Edit ${hostName(x)}`, [{ name: 'name',
   submit: async v => { await view.live.from(() => put(x.links.self, { name: v.name || null, description: v.description || null, labels: parseLabels(v.labels) })); view.redraw(); },
 });
 
-export function hostLabels(labels) {
+function hostLabels(labels) {
   const own = Object.entries(labels || {}).filter(([k]) => !k.startsWith('io.rancher.host.'));
   return own.length > 0 && h('ul', { class: 'labels', 'aria-label': 'Labels' }, own.map(([k, v]) => h('li', { key: k }, v ? `${k}=${v}` : k)));
 }

@@ -12,7 +12,7 @@ const rowsOf = text => text.split('\n').map(l => l.trim()).filter(Boolean);
 const imageUuid = text => /^(docker|sim):/.test(text.trim()) ? text.trim() : `docker:${text.trim()}`;
 
 // The dialog for a new definition of the containers. Everything that it does not show stays as it is.
-export function upgradeService(view, s) {
+function upgradeService(view, s) {
   const old = s.launchConfig || {}, others = (s.secondaryLaunchConfigs || []).filter(c => c.imageUuid);
   return formDialog(`Upgrade ${s.name}`, [
     { name: 'imageUuid', label: 'Image', required: true, aliases: ['launchConfig'] }, { name: 'command', label: 'Command', help: 'One argument a line; empty: what the image says', type: 'textarea', rows: 2, code: true },

@@ -10,12 +10,12 @@ export const containersOfStack = (live, stack) => live.of('instance', 'stack', c
 export const containersOn = (live, host) => live.of('instance', 'host', c => [c.hostId], host.id);
 export const isGlobal = s => s.launchConfig?.labels?.['io.rancher.scheduler.global'] === 'true';
 const SCALED = new Set(['service', 'loadBalancerService']);
-export const hasScale = s => SCALED.has(s.type) && !isGlobal(s);
+const hasScale = s => SCALED.has(s.type) && !isGlobal(s);
 
 // ---- scale ----
 // What was asked for and is not told to the server yet: quick clicks are one request, and a service that is busy is asked again when it changes.
 const wanted = new Map();
-export const scaleOf = s => wanted.get(s.id)?.to ?? s.scale;
+const scaleOf = s => wanted.get(s.id)?.to ?? s.scale;
 export function scale(view, s, by) {
   const w = wanted.get(s.id) || { to: s.scale };
   w.to = Math.max(0, w.to + by);
