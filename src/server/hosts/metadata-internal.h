@@ -57,6 +57,7 @@ struct md_env {
         bool quiet;                             /* the first pass: nobody has anything yet */
         VEC(struct md_topic *) touched;
         bool placed;                            /* something changed that decides what few-topic hosts listen to */
+        bool selves;                            /* something changed that hosts' own objects are made of */
         struct metadata_sub *first;
         struct md_delivery *delivery;           /* of the pass under way; NULL: none yet */
 };

@@ -43,6 +43,7 @@ static void post(struct metadata_sub *s, struct buf *frame) {
 }
 
 static void behind_on(struct metadata_sub *s, struct md_topic *t, uint64_t have);
+static void send_self(struct metadata_sub *s);
 
 /* What was told did not come to be, and neither did what follows from it: everybody is brought up from nothing. */
 static void start_over(struct md_env *e) {
@@ -52,6 +53,11 @@ static void start_over(struct md_env *e) {
                 md_frames_done(&t->snapshot);
                 for (struct metadata_sub *s = e->first; s; s = s->next)
                         behind_on(s, t, 0);
+        }
+        for (struct metadata_sub *s = e->first; s; s = s->next) {       /* a frame of its own, or its sync, may have been among them */
+                s->self_rev = 0;
+                s->sync_due = true;
+                send_self(s);
         }
         md_env_mark_all(e);
 }
@@ -270,13 +276,14 @@ static void pump(struct metadata_sub *s) {
 void metadata_drained(struct metadata_sub *s) { pump(s); }
 
 void md_env_due(struct md_env *e) {
-        bool placed = e->placed;
-        e->placed = false;
+        bool placed = e->placed, selves = e->selves;
+        e->placed = e->selves = false;
         md_env_pass(e);
         for (struct metadata_sub *s = e->first; s; s = s->next) {
                 if (placed)
                         review(s);
-                send_self(s);
+                if (selves)
+                        send_self(s);
         }
         deliver(e);
         for (struct metadata_sub *s = e->first; s; s = s->next)
@@ -288,16 +295,21 @@ static void on_change(void *arg, const struct record *r) {
         struct metadata *m = arg;
         if (!m->envs.n || !r->type)
                 return;
+        bool limit = r->type == T_setting && str_eq(record_name(r), limit_setting);
+        if (r->type != T_region && r->type != T_agent && !limit) {
+                struct md_env *e = map_get(&m->envs, (uint64_t) metadata_account(r));
+                if (e)
+                        md_env_changed(e, r);
+                return;
+        }
         map_foreach(&m->envs, slot) {
                 struct md_env *e = slot->value;
-                if (r->type == T_region)
-                        md_env_mark(e, T_account, e->account_id);
-                else if (r->type == T_agent || metadata_account(r) == e->account_id)
+                if (r->type == T_agent) {
                         md_env_changed(e, r);
-                if (r->type == T_setting && str_eq(record_name(r), limit_setting)) {
-                        e->placed = true;
-                        md_env_mark(e, T_account, e->account_id);
+                        continue;
                 }
+                e->placed |= limit;
+                md_env_mark(e, T_account, e->account_id);
         }
 }
 

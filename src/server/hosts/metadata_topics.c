@@ -364,6 +364,7 @@ void md_env_changed(struct md_env *e, const struct record *r) {
                 g->seen = seen;
         metadata_related(w, r, is_new, on_mark, e);
         e->placed |= r->type == T_instance || r->type == T_serviceConsumeMap || r->type == T_host;
+        e->selves |= r->type == T_host || r->type == T_agent || r->type == T_account;
 }
 
 /* ---- a pass ---- */
