@@ -62,4 +62,3 @@ void services_hosts_changed(struct core *c, int64_t account_id);
 static inline struct record *instance_get(struct core *c, int64_t id) { return id ? world_get(c->world, T_instance, id) : NULL; }
 /* Starts stop (with remove behind it) or remove, whichever the state allows; nothing when it is on its way already. */
 void instance_destroy(struct core *c, struct record *i);
-bool state_is_gone(enum state_id s);    /* removing, removed, purging, purged */

@@ -20,8 +20,6 @@
 enum { DEPENDENCY_WAIT_MS = 30000, ERROR_KEPT_MS = 300000 };
 enum { STEP_PLACE = 0, STEP_STARTING = 1 };
 
-bool state_is_gone(enum state_id s) { return s == S_removing || s == S_removed || s == S_purging || s == S_purged; }
-
 static struct record *host_of(struct core *c, const struct record *i) {
         int64_t id = record_int(i, F_hostId);
         return id ? world_get(c->world, T_host, id) : NULL;

@@ -27,7 +27,7 @@ void metadata_end(struct metadata_out *o, struct jw *w, const char *kind) {
 }
 
 bool metadata_is_gone(const struct record *r) {
-        return r->removed_ms || r->state == S_removing || r->state == S_removed || r->state == S_purging || r->state == S_purged;
+        return r->removed_ms || state_is_gone((enum state_id) r->state);
 }
 
 const struct record *metadata_live(const struct world *w, enum type_id table, int64_t id) {
@@ -388,9 +388,8 @@ static void container_object(const struct world *w, const struct record *i, stru
         metadata_end(o, &j, "container");
 }
 
-static void membership(const struct world *w, const struct record *i, const struct record *service, const char *config, struct metadata_out *o) {
+static void membership(const struct record *i, const struct record *service, const char *config, struct metadata_out *o) {
         char su[RECORD_UUID_MAX], cu[RECORD_UUID_MAX];
-        (void) w;
         const char *name = config && *config ? config : record_name(service);
         sbuf_reset(&o->key);
         sbuf_printf(&o->key, "serviceContainerLink/%s/%s/%s", record_uuid(service, su), name, record_uuid(i, cu));
@@ -439,12 +438,12 @@ static void instance_objects(const struct world *w, const struct record *i, stru
         const struct record *service = metadata_live(w, T_service, record_int(i, F_serviceId));
         container_object(w, i, o);
         if (service)
-                membership(w, i, service, record_str(i, F_launchConfigName), o);
+                membership(i, service, record_str(i, F_launchConfigName), o);
         struct json_object *selected = record_json(i, F_selectedByIds);
         for (size_t k = 0; json_object_is_type(selected, json_type_array) && k < json_object_array_length(selected); k++) {
                 const struct record *by = metadata_live(w, T_service, json_object_get_int64(json_object_array_get_idx(selected, k)));
                 if (by && by != service)
-                        membership(w, i, by, NULL, o);
+                        membership(i, by, NULL, o);
         }
         container_links(w, i, o);
 }

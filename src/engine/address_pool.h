@@ -16,7 +16,6 @@ const char *address_format(uint32_t a, char buf[ADDRESS_TEXT_MAX]);
  * dropped from the network. Negative (InvalidFormat, or InvalidOption for a range that does not fit) names the field in *err. */
 int address_range_make(const char *network, int64_t prefix, const char *gateway, const char *start, const char *end, struct address_range *ret,
                        struct dr_error *err);
-static inline bool address_range_has(const struct address_range *r, uint32_t a) { return a >= r->first && a <= r->last; }
 
 struct address_pool;
 /* Everything free. first <= last: asserted. What is free and was never held is given from the one after `after` on, around. */

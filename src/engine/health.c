@@ -2,7 +2,7 @@
 #include "formats/json.h"
 #include "upgrade.h"
 
-static bool gone(const struct record *r) { return r->state == S_removing || r->state == S_removed || r->state == S_purging || r->state == S_purged; }
+static bool gone(const struct record *r) { return state_is_gone((enum state_id) r->state); }
 
 const char *service_health(const struct plan_request *req) {
         const struct record *s = req->service;

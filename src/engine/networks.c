@@ -6,7 +6,7 @@
 
 static const char *kind_of(const struct record *n) { return str_or(record_str(n, F_kind), type_name((enum type_id) n->kind)); }
 
-static bool is_gone(const struct record *n) { return n->state == S_removing || n->state == S_removed || n->state == S_purging || n->state == S_purged; }
+static bool is_gone(const struct record *n) { return state_is_gone((enum state_id) n->state); }
 
 bool network_is_cni(const struct record *n) { return str_eq(kind_of(n), "cni"); }
 

@@ -156,13 +156,13 @@ static void judge(const struct plan_request *req, struct unit *u) {
         u->well = well && well == u->members.n;
         for (size_t k = 0; k < u->aside.n; k++)
                 u->blocked |= upgrade_still_runs(u->aside.v[k]);
-        u->blocked &= !upgrade_conf(req->service).start_first;
+        u->blocked = u->blocked && !upgrade_conf(req->service).start_first;
 }
 
-static int member_lc(const struct plan_request *req, const struct record *i) {
-        const char *name = str_or(record_str(i, F_launchConfigName), LAUNCH_PRIMARY);
-        for (int lc = 0, n = service_lc_count(req->service); lc < n; lc++)
-                if (str_eq(service_lc_name(req->service, lc), name))
+int service_lc_of(const struct record *service, const struct record *instance) {
+        const char *name = str_or(record_str(instance, F_launchConfigName), LAUNCH_PRIMARY);
+        for (int lc = 0, n = service_lc_count(service); lc < n; lc++)
+                if (str_eq(service_lc_name(service, lc), name))
                         return lc;
         return -1;
 }
@@ -279,7 +279,7 @@ static void renew_unit(struct planning *p, struct unit *u) {
 static bool comes_back(const struct planning *p, const struct unit *u, int lc) {
         for (size_t k = 0; k < u->aside.n; k++) {
                 const struct record *i = u->aside.v[k];
-                if (!is_going(i) && i->state != S_error && i->state != S_erroring && member_lc(p->req, i) == lc && !upgrade_is_old(p->req->service, i))
+                if (!is_going(i) && i->state != S_error && i->state != S_erroring && service_lc_of(p->req->service, i) == lc && !upgrade_is_old(p->req->service, i))
                         return true;
         }
         return false;
@@ -311,7 +311,7 @@ static void hold_dependants(const struct planning *p, const struct unit *u, int 
         const struct record *s = p->req->service;
         bool any = false;
         for (size_t k = 0; upgrade_is_under_way(s) && k < u->members.n; k++) {
-                int lc = is_going(u->members.v[k]) ? -1 : member_lc(p->req, u->members.v[k]);
+                int lc = is_going(u->members.v[k]) ? -1 : service_lc_of(p->req->service, u->members.v[k]);
                 if (lc >= 0 && upgrade_is_old(s, u->members.v[k]))
                         any = held[lc] = true;
         }
@@ -328,7 +328,7 @@ static void complete_unit(struct planning *p, struct unit *u, int lcs) {
         bool there[LCS_MAX] = { 0 }, held[LCS_MAX] = { 0 }, wait = u->blocked;
         for (size_t k = 0; k < u->members.n; k++) {
                 struct record *i = u->members.v[k];
-                int lc = member_lc(p->req, i);
+                int lc = service_lc_of(p->req->service, i);
                 if (is_going(i)) {
                         wait = true;
                         continue;

@@ -41,6 +41,7 @@ void service_plan(const struct plan_request *req, struct plan *ret);
 
 bool service_is_global(const struct record *service);
 int service_lc_count(const struct record *service);                     /* 0: nothing to run (selector only) */
+int service_lc_of(const struct record *service, const struct record *instance);  /* -1: it has none of these any more */
 const char *service_lc_name(const struct record *service, int lc);      /* LAUNCH_PRIMARY for 0 */
 struct json_object *service_lc(const struct record *service, int lc);   /* borrowed */
 /* scalePolicy (orchestration.md 1.7); off for global services. */

@@ -6,21 +6,14 @@
 enum { BATCH = 1, INTERVAL_MS = 2000 };
 
 static bool is_going(const struct record *i) {
-        return i->state == S_removing || i->state == S_removed || i->state == S_purging || i->state == S_purged || record_bool(i, F_removeAfterStop);
+        return state_is_gone((enum state_id) i->state) || record_bool(i, F_removeAfterStop);
 }
 static bool in_error(const struct record *i) { return i->state == S_error || i->state == S_erroring; }
 
 static const char *lc_name_of(const struct record *i) { return str_or(record_str(i, F_launchConfigName), LAUNCH_PRIMARY); }
 
-static int lc_of(const struct record *s, const struct record *i) {
-        for (int lc = 0, n = service_lc_count(s); lc < n; lc++)
-                if (str_eq(service_lc_name(s, lc), lc_name_of(i)))
-                        return lc;
-        return -1;
-}
-
 bool upgrade_is_old(const struct record *s, const struct record *i) {
-        int lc = lc_of(s, i);
+        int lc = service_lc_of(s, i);
         return lc < 0 || !str_eq(json_str(service_lc(s, lc), "version", "0"), str_or(record_str(i, F_version), "0"));
 }
 

@@ -1,6 +1,7 @@
 #include "compose_change.h"
 
 #include "base/sbuf.h"
+#include "dockerref.h"
 
 #include <stdio.h>
 
@@ -60,8 +61,7 @@ static void add_word(struct sbuf *b, const char *name, const struct json_object 
 }
 
 static const char *image(const struct json_object *config) {
-        const char *s = json_str(config, "imageUuid", "");
-        return str_starts(s, "docker:") ? s + strlen("docker:") : s;
+        return dockerref_from_uuid(json_str(config, "imageUuid", ""));
 }
 
 /* Names what differs between two launch configurations. where: "" or "sidekick NAME: ". ports are left out: the server chooses

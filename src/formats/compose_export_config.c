@@ -4,6 +4,7 @@
 #include "base/sbuf.h"
 #include "compose_change.h"
 #include "compose_export.h"
+#include "dockerref.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -98,10 +99,8 @@ static void put(struct json_object *o, const char *key, const struct json_object
                 json_set(o, key, json_object_is_type(v, json_type_object) ? compose_sorted(v) : json_copy(v));
 }
 
-static const char *image_of(const char *uuid) { return str_starts(uuid, "docker:") ? uuid + strlen("docker:") : uuid; }
-
 static void write_image(struct json_object *o, const char *key, const struct json_object *lc) {
-        const char *image = image_of(json_str(lc, "imageUuid", ""));
+        const char *image = dockerref_from_uuid(json_str(lc, "imageUuid", ""));
         if (*image)
                 json_set_str(o, key, image);
 }

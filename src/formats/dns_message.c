@@ -299,7 +299,6 @@ int dns_reply_parse(const uint8_t *p, size_t n, struct dns_reply *ret) {
         ret->answer_at = at;
         if (walk(p, n, &at, ret->answers, 0, ret) < 0)
                 return -EBADMSG;
-        ret->authority_at = at;
         if (walk(p, n, &at, ret->authorities, 1, ret) < 0)
                 return -EBADMSG;
         ret->additional_at = at;

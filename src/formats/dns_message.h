@@ -62,7 +62,7 @@ struct dns_reply {
         uint16_t id, flags, answers, authorities, additionals;
         uint16_t type, class;
         struct dns_name name;           /* of its question, as sent */
-        size_t answer_at, authority_at, additional_at, end;
+        size_t answer_at, additional_at, end;
         size_t opt_at, opt_bytes;       /* 0: no OPT record */
         uint32_t ttl_min;               /* least of all records (RFC 2181: above 2^31 counts as 0); UINT32_MAX: none */
         bool has_soa;

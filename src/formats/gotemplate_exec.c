@@ -304,7 +304,8 @@ static int argument(struct gt_run *x, char param, const struct gt_operand *o, co
         at_operand(x, o);
         if (o->kind == GT_NIL && !strchr("vrMS", param))
                 return bad(x, "cannot assign nil to %s", expected(param));
-        gt_write_operand(o, &text);
+        if (constant)
+                gt_write_operand(o, &text);
         if (constant && param == 's' && o->kind != GT_STRING)
                 return bad(x, "expected string; found %s", sbuf_str(&text));
         if (constant && param == 'i' && !(o->kind == GT_NUMBER && o->is_int))

@@ -47,7 +47,7 @@ struct infra_kind infra_kind_of(const struct world *w, const struct record *proj
         const struct records *l = world_of_account(w, T_stack, project->id);
         for (size_t i = 0; i < l->n; i++) {
                 const struct record *s = l->v[i];
-                if (record_bool(s, F_system) && s->state != S_removing && s->state != S_removed && s->state != S_purging && s->state != S_purged)
+                if (record_bool(s, F_system) && !state_is_gone((enum state_id) s->state))
                         infra_kind_add(&k, record_str(s, F_externalId));
         }
         infra_kind_add_entries(&k, record_json(project, F_templateEntries));

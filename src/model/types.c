@@ -229,3 +229,5 @@ bool process_is_done(const struct process_def *def, enum state_id s) {
 bool state_is_transitioning(enum type_id base, enum state_id s) {
         return (unsigned) base < T_MAX && (unsigned) s < S_MAX && (type_transitioning[base] & BIT(s));
 }
+
+bool state_is_gone(enum state_id s) { return s == S_removing || s == S_removed || s == S_purging || s == S_purged; }

@@ -166,3 +166,4 @@ enum state_id process_done_of(const struct process_def *def, enum state_id via);
 bool process_is_done(const struct process_def *def, enum state_id s);           /* s is one of its done states */
 /* Is s the transitioning state of any process on the main state field of the table? (field "transitioning", api.md 4.1) */
 bool state_is_transitioning(enum type_id base, enum state_id s);
+bool state_is_gone(enum state_id s);                                             /* removing, removed, purging, purged */

@@ -114,7 +114,7 @@ int main(int argc, char **argv) {
                 versions += all[i]->n_versions;
                 files += all[i]->n_files;
                 bytes += all[i]->bytes;
-                snapshot_unref(all[i]);
+                snapshot_free(all[i]);
                 free(dirs[i]);
         }
         if (generated)

@@ -11,13 +11,15 @@ struct catalog_entry {
         const char *refused;            /* static storage */
         bool hidden;                    /* a global one that somebody deleted: back with the next refresh */
 };
+struct loaded_listener { void (*fn)(void *arg); void *arg; };
+
 struct catalogs {
         struct catalogs_conf conf;
         char *home;
         struct repos *repos;
         VEC(struct catalog_entry) entries;      /* by environment, then name */
         VEC(struct catalog_waiter *) waiters;
-        VEC(struct { void (*fn)(void *arg); void *arg; }) on_loaded;
+        VEC(struct loaded_listener) on_loaded;
         struct timer *periodic;
         uint64_t every_ms;              /* that it runs with; 0: it does not */
         bool dirty, closing;            /* dirty: what catalogs are there has to be looked up again */

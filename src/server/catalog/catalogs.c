@@ -123,8 +123,6 @@ void catalogs_reload(struct catalogs *c) {
 
 static void reload_later(void *arg) { catalogs_reload(arg); }
 
-
-
 static void on_change(void *arg, const struct record *r) {
         static const char *const names[] = { "catalog.url", "rancher.server.version", "catalog.execute",
                                              "catalog.refresh.interval.seconds" };
@@ -265,11 +263,7 @@ struct catalogs *catalogs_free(struct catalogs *c) {
 }
 
 void catalog_on_loaded(struct catalogs *c, void (*fn)(void *arg), void *arg) {
-        c->on_loaded.n++;
-        c->on_loaded.v = dr_xrealloc(c->on_loaded.v, c->on_loaded.n * sizeof *c->on_loaded.v);
-        c->on_loaded.cap = c->on_loaded.n;
-        c->on_loaded.v[c->on_loaded.n - 1].fn = fn;
-        c->on_loaded.v[c->on_loaded.n - 1].arg = arg;
+        vec_push(&c->on_loaded, ((struct loaded_listener) { fn, arg }));
 }
 
 bool catalog_is_ready(const struct catalogs *c) {

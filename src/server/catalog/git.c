@@ -251,20 +251,17 @@ static void reason(const struct git *g, const char *err, char *buf, size_t n) {
                         *p = ' ';
 }
 
-static size_t folder_bytes(const char *dir) {
-        static const char *const subs[] = { "objects/pack" };
+static size_t pack_bytes(const char *dir) {
         size_t sum = 0;
-        for (size_t i = 0; i < ARRAY_LEN(subs); i++) {
-                auto_free char *path = dr_xasprintf("%s.new/%s", dir, subs[i]);
-                auto_free struct dirent **names = NULL;
-                int n = scandir(path, &names, NULL, NULL);
-                for (int k = 0; k < n; k++) {
-                        struct stat st;
-                        auto_free char *file = dr_xasprintf("%s/%s", path, names[k]->d_name);
-                        if (lstat(file, &st) == 0 && S_ISREG(st.st_mode))
-                                sum += (size_t) st.st_size;
-                        free(names[k]);
-                }
+        auto_free char *path = dr_xasprintf("%s.new/objects/pack", dir);
+        auto_free struct dirent **names = NULL;
+        int n = scandir(path, &names, NULL, NULL);
+        for (int k = 0; k < n; k++) {
+                struct stat st;
+                auto_free char *file = dr_xasprintf("%s/%s", path, names[k]->d_name);
+                if (lstat(file, &st) == 0 && S_ISREG(st.st_mode))
+                        sum += (size_t) st.st_size;
+                free(names[k]);
         }
         return sum;
 }
@@ -273,7 +270,7 @@ static void on_watch(void *arg) {
         struct git *g = arg;
         if (!g->child || g->step != STEP_FETCH)
                 return;
-        if (folder_bytes(g->dir) <= PACK_BYTES_MAX)
+        if (pack_bytes(g->dir) <= PACK_BYTES_MAX)
                 return timer_start(g->watch, WATCH_MS);
         g->too_much = true;
         child_kill(g->child, SIGKILL);
@@ -340,7 +337,7 @@ static void listed(struct git *g) {
 static void failed(struct git *g, const struct child_result *res) {
         char why[300];
         /* What git's helper was killed for by its limit is not said by git, but to be seen. */
-        if (g->step == STEP_FETCH && (g->too_much || folder_bytes(g->dir) >= PACK_BYTES_MAX))
+        if (g->step == STEP_FETCH && (g->too_much || pack_bytes(g->dir) >= PACK_BYTES_MAX))
                 return fail(g, DR_E_TOO_LARGE, "the repository has more than %d MiB", PACK_BYTES_MAX >> 20);
         if (g->too_much)
                 return fail(g, DR_E_TOO_LARGE, "it has too many files: more than %d, or a list of more than %d MiB", LIST_LINES_MAX,

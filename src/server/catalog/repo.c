@@ -109,7 +109,7 @@ static void sweep(struct repos *all, const char *dir) {
 
 /* ---- passes ---- */
 static void repo_free(struct repo_inside *r) {
-        snapshot_unref(r->shown.now);
+        snapshot_free(r->shown.now);
         vec_done(&r->seen);
         free(r->url);
         free(r->branch);
@@ -179,7 +179,7 @@ static void job_done(void *arg) {
         struct repo_inside *r = j->repo;
         r->all->working--;
         if (j->r > 0 && !r->dead) {
-                snapshot_unref(r->shown.now);
+                snapshot_free(r->shown.now);
                 r->shown.now = dr_take(j->snapshot);
                 r->shown.loaded_ms = r->all->conf.wall_ms(r->all->conf.arg);
                 snprintf(r->id, sizeof r->id, "%s", j->id);
@@ -192,7 +192,7 @@ static void job_done(void *arg) {
                 snprintf(r->bad, sizeof r->bad, "%s", j->id);
                 (void) dr_prefix(&j->err, -1, "commit %.12s", j->commit);
         }
-        snapshot_unref(j->snapshot);
+        snapshot_free(j->snapshot);
         finish(r, j->r < 0 ? &j->err : NULL, j->r > 0);
         free(j->where);
         free(j->dir);

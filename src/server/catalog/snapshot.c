@@ -266,8 +266,7 @@ static void take_contents(struct snapshot *s, struct fileset *f) {
 }
 
 int snapshot_new(struct fileset *f, struct snapshot **ret, struct dr_error *err) {
-        AUTO(snapshot_unref) struct snapshot *s = dr_xnew(struct snapshot);
-        s->refs = 1;
+        AUTO(snapshot_free) struct snapshot *s = dr_xnew(struct snapshot);
         s->inside = dr_xnew(struct snapshot_inside);
         struct draft d = { .files = f, .s = s };
         for (size_t i = 0; i < f->files.n; i++)
@@ -293,14 +292,9 @@ int snapshot_new(struct fileset *f, struct snapshot **ret, struct dr_error *err)
         return 0;
 }
 
-struct snapshot *snapshot_ref(struct snapshot *s) {
-        s->refs++;
-        return s;
-}
-
-void snapshot_unref(struct snapshot *s) {
-        if (!s || --s->refs)
-                return;
+struct snapshot *snapshot_free(struct snapshot *s) {
+        if (!s)
+                return NULL;
         for (size_t i = 0; i < s->n_templates; i++)
                 json_object_put(s->templates[i].config);
         for (size_t i = 0; i < s->inside->blobs.n; i++)
@@ -315,6 +309,7 @@ void snapshot_unref(struct snapshot *s) {
         free(s->skipped);
         free(s->templates);
         free(s);
+        return NULL;
 }
 
 /* ---- looking ---- */

@@ -27,7 +27,6 @@ struct snapshot_template {
         size_t n_versions;              /* never 0 */
 };
 struct snapshot {
-        unsigned refs;
         struct snapshot_template *templates;    /* by base, then folder */
         size_t n_templates, n_versions, n_files, bytes;
         char **skipped;                 /* what was left out and why */
@@ -37,9 +36,8 @@ struct snapshot {
 
 /* Takes the contents of f, also when it fails (-EINVAL: no template is in it). */
 int snapshot_new(struct fileset *f, struct snapshot **ret, struct dr_error *err);
-struct snapshot *snapshot_ref(struct snapshot *s);
-void snapshot_unref(struct snapshot *s);        /* NULL is fine */
-DR_DEFINE_AUTO(struct snapshot *, snapshot_unref)
+struct snapshot *snapshot_free(struct snapshot *s);     /* NULL is fine; returns NULL */
+DR_DEFINE_AUTO(struct snapshot *, snapshot_free)
 
 const struct snapshot_template *snapshot_template(const struct snapshot *s, const char *base, const char *folder);      /* NULL: none */
 /* By its number (-1: text only), else by version string. NULL: none. */

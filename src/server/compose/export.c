@@ -1,13 +1,10 @@
 #include "export.h"
 
+#include "deploy.h"
 #include "formats/compose_export.h"
 #include "model/ids.h"
 #include "server/api/access.h"
 #include "server/api/encode.h"
-
-static bool is_live(const struct record *r) {
-        return !r->removed_ms && r->state != S_removing && r->state != S_removed && r->state != S_purging && r->state != S_purged;
-}
 
 /* The resource as the API shows it to this caller; NULL: it does not. */
 static struct json_object *shown(struct api_req *req, const struct record *r) {
@@ -24,7 +21,7 @@ static void add_named_links(struct api_req *req, const struct record *s, struct 
         const struct records *l = world_by_int(api_world(req), T_serviceConsumeMap, F_serviceId, s->id);
         struct json_object *list = json_object_new_array();
         for (size_t i = 0; i < l->n; i++) {
-                if (!is_live(l->v[i]) || !record_str(l->v[i], F_consumedService))
+                if (!record_is_live(l->v[i]) || !record_str(l->v[i], F_consumedService))
                         continue;
                 struct json_object *link = json_object_new_object();
                 json_set_str(link, "name", record_name(l->v[i]));
@@ -46,7 +43,7 @@ static struct json_object *services_of(struct api_req *req, const struct record 
         const struct records *l = world_by_int(api_world(req), T_service, F_stackId, stack->id);
         struct json_object *list = json_object_new_array();
         for (size_t i = 0; i < l->n; i++) {
-                struct json_object *o = is_live(l->v[i]) && is_asked(ids, l->v[i]->id) ? shown(req, l->v[i]) : NULL;
+                struct json_object *o = record_is_live(l->v[i]) && is_asked(ids, l->v[i]->id) ? shown(req, l->v[i]) : NULL;
                 if (!o)
                         continue;
                 add_named_links(req, l->v[i], o);
@@ -59,7 +56,7 @@ static struct json_object *volumes_of(struct api_req *req, const struct record *
         const struct records *l = world_of_account(api_world(req), T_volumeTemplate, stack->account_id);
         struct json_object *list = json_object_new_array();
         for (size_t i = 0; i < l->n; i++) {
-                struct json_object *o = is_live(l->v[i]) && record_int(l->v[i], F_stackId) == stack->id ? shown(req, l->v[i]) : NULL;
+                struct json_object *o = record_is_live(l->v[i]) && record_int(l->v[i], F_stackId) == stack->id ? shown(req, l->v[i]) : NULL;
                 if (o)
                         json_object_array_add(list, o);
         }
@@ -74,7 +71,7 @@ static int find_name(void *ctx, enum compose_ref kind, const char *text, struct 
         if (id_decode_number(text, strlen(text), false, &id) < 0)
                 return -ENOENT;
         const struct record *r = world_get(api_world(req), tables[kind], id), *stack = NULL;
-        if (!r || !is_live(r) || !access_sees(req, r))
+        if (!r || !record_is_live(r) || !access_sees(req, r))
                 return -ENOENT;
         if (kind == COMPOSE_REF_SERVICE && !(stack = world_get(api_world(req), T_stack, record_int(r, F_stackId))))
                 return -ENOENT;

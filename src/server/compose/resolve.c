@@ -5,7 +5,7 @@
 #include "model/ids.h"
 
 bool record_is_live(const struct record *r) {
-        return !r->removed_ms && r->state != S_removing && r->state != S_removed && r->state != S_purging && r->state != S_purged;
+        return !r->removed_ms && !state_is_gone((enum state_id) r->state);
 }
 
 struct record *stack_service(struct core *c, const struct record *stack, const char *name) {

@@ -1,6 +1,7 @@
 #include "entries.h"
 
 #include <openssl/evp.h>
+#include <sodium.h>
 
 #include "core/core.h"
 #include "formats/catalog.h"
@@ -90,12 +91,7 @@ void entries_inline_id(const struct json_object *entry, char ret[INLINE_ID_CHARS
         unsigned n = 0;
         int ok = EVP_Digest(text, strlen(text), sum, &n, EVP_md5(), NULL);
         assert(ok == 1 && n == INLINE_ID_CHARS / 2);
-        for (unsigned i = 0; i < n; i++) {
-                static const char hex[] = "0123456789abcdef";
-                ret[2 * i] = hex[sum[i] >> 4];
-                ret[2 * i + 1] = hex[sum[i] & 15];
-        }
-        ret[INLINE_ID_CHARS] = 0;
+        sodium_bin2hex(ret, INLINE_ID_CHARS + 1, sum, n);
 }
 
 struct json_object *entries_environment(const struct json_object *entry) {

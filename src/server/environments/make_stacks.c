@@ -26,7 +26,7 @@ static void add_id(struct core *c, struct record *project, enum field_id f, int6
         core_put(c, project, f, value_json(ids));
 }
 
-static bool is_gone(const struct record *r) { return r->state == S_removing || r->state == S_removed || r->state == S_purging || r->state == S_purged; }
+static bool is_gone(const struct record *r) { return state_is_gone((enum state_id) r->state); }
 
 static const struct record *stack_of(struct core *c, const struct record *project, const char *external_id) {
         const struct records *l = world_of_account(core_world(c), T_stack, project->id);

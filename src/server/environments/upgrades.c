@@ -29,7 +29,7 @@ struct upgrades {
         struct timer *scan, *run;
 };
 
-static bool is_gone(const struct record *r) { return r->state == S_removing || r->state == S_removed || r->state == S_purging || r->state == S_purged; }
+static bool is_gone(const struct record *r) { return state_is_gone((enum state_id) r->state); }
 static bool is_open(const struct record *r) { return !is_gone(r) && r->state != S_done; }
 
 /* ---- which stacks ---- */

@@ -41,7 +41,7 @@ static void check(struct fileset *f) {
                                         abort();
                 }
         }
-        snapshot_unref(s);
+        snapshot_free(s);
 }
 
 static void files(const char *text) {

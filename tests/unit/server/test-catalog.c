@@ -173,7 +173,7 @@ TEST(reasons_are_kept_up_to_a_number_and_counted_beyond) {
 TEST(the_built_in_catalog_can_be_read_and_has_an_environment_template) {
         struct fileset f = { 0 };
         struct dr_error err = { 0 };
-        AUTO(snapshot_unref) struct snapshot *s = NULL;
+        AUTO(snapshot_free) struct snapshot *s = NULL;
         CHECK_OK(fileset_read_builtin(&f, "library", &err), &err);
         CHECK_OK(snapshot_new(&f, &s, &err), &err);
         CHECK_INT(s->n_skipped_all, ==, 0);
@@ -203,7 +203,7 @@ static struct snapshot *sample(void) {
 }
 
 TEST(versions_are_ordered_and_found_by_number_and_text) {
-        AUTO(snapshot_unref) struct snapshot *s = sample();
+        AUTO(snapshot_free) struct snapshot *s = sample();
         const struct snapshot_template *a = snapshot_template(s, "", "a"), *b = snapshot_template(s, "", "b");
         CHECK(a && b && !snapshot_template(s, "infra", "a") && !snapshot_template(s, "", "c"));
         CHECK_INT(a->n_versions, ==, 3);
@@ -218,13 +218,13 @@ TEST(versions_are_ordered_and_found_by_number_and_text) {
 
 TEST(the_default_is_what_the_server_may_have) {
         static const struct { const char *server, *want; } rows[] = { { "v1.6.30", "1.10" }, { "v1.5.5", "1.9" }, { "v1.4.0", "1.9" }, { NULL, "1.10" }, { "", "1.10" } };
-        AUTO(snapshot_unref) struct snapshot *s = sample();
+        AUTO(snapshot_free) struct snapshot *s = sample();
         for (size_t i = 0; i < ARRAY_LEN(rows); i++)
                 CHECK_STR(snapshot_default(snapshot_template(s, "", "a"), rows[i].server)->version, ==, rows[i].want);
 }
 
 TEST(of_two_files_of_one_name_the_less_deep_one_counts) {
-        AUTO(snapshot_unref) struct snapshot *s = sample();
+        AUTO(snapshot_free) struct snapshot *s = sample();
         const struct snapshot_version *v = snapshot_version(snapshot_template(s, "", "a"), 9, NULL);
         CHECK_STR(snapshot_file(v, "docker-compose.yml")->data, ==, "flat");
         CHECK_INT(v->n_files, ==, 2);

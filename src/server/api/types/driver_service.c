@@ -60,7 +60,7 @@ static void add_id(struct api_req *req, struct sbuf *list, enum type_id type, in
         sbuf_printf(list, "%s%s", list->len ? "," : "", id_format(req->version, type, id, text));
 }
 
-static bool is_live(const struct record *r) { return r->state != S_removing && r->state != S_removed && r->state != S_purging && r->state != S_purged; }
+static bool is_live(const struct record *r) { return !state_is_gone((enum state_id) r->state); }
 
 static void volumes_of(struct api_req *req, const struct record *driver, struct sbuf *list) {
         const struct records *l = world_of_account(api_world(req), T_volume, driver->account_id);

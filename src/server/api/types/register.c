@@ -16,7 +16,7 @@
 
 enum { KEY_BYTES_MIN = 16 };
 
-static bool is_gone(const struct record *r) { return r->state == S_removing || r->state == S_removed || r->state == S_purging || r->state == S_purged; }
+static bool is_gone(const struct record *r) { return state_is_gone((enum state_id) r->state); }
 
 static struct record *agent_of(struct api_req *req, const char *key, int64_t account_id) {
         const struct records *l = world_by_str(api_world(req), T_agent, F_registerKey, key);

@@ -10,7 +10,7 @@ int registry_validate(struct api_req *req, const struct type_def *def, struct fi
                 return 0;
         for (size_t i = 0; i < l->n; i++) {
                 const struct record *r = l->v[i];
-                bool gone = r->state == S_removing || r->state == S_removed || r->state == S_purging || r->state == S_purged;
+                bool gone = state_is_gone((enum state_id) r->state);
                 if (r != old && r->kind == T_registry && !gone && str_ieq(record_str(r, F_serverAddress), address->t->s))
                         return dr_fail(err, DR_E_SERVER_ADDRESS_USED, "serverAddress", "there is a registry at \"%.100s\" already", address->t->s);
         }
