@@ -5,16 +5,9 @@
 #include "parts.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 
-static void on_end(int signum, void *arg) { loop_stop(arg); }
 static void on_hangup(int signum, void *arg) { dns_reload(arg); }
-
-static int fail(const struct dr_error *err) {
-        fprintf(stderr, "drover-node: %s\n", err->message);
-        return 1;
-}
 
 static int write_pid(const char *path, struct dr_error *err) {
         char text[32];
@@ -37,16 +30,14 @@ static int run(const struct opts *o, void *context) {
                 .mixed_case = opts_bool(o, "mixed-case"),
         };
         if (opts_str(o, "pid-file") && write_pid(opts_str(o, "pid-file"), &err) < 0)
-                return fail(&err);
+                return part_fail(&err);
         AUTO(loop_free) struct loop *l = loop_new();
         struct dns *d = NULL;
         if (dns_new(l, &cfg, &d, &err) < 0)
-                return fail(&err);
-        struct signal_watch *watches[] = { signal_watch_new(l, SIGTERM, on_end, l), signal_watch_new(l, SIGINT, on_end, l), signal_watch_new(l, SIGHUP, on_hangup, d) };
+                return part_fail(&err);
+        struct part_signals signals = part_signals(l, on_hangup, d);
         log_info("dns service listens", "address", cfg.listen, "version", DROVER_VERSION, NULL);
-        loop_run(l);
-        for (size_t i = 0; i < ARRAY_LEN(watches); i++)
-                signal_watch_free(watches[i]);
+        part_run(l, &signals);
         dns_free(d);
         return 0;
 }

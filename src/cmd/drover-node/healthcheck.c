@@ -4,7 +4,6 @@
 #include "node/metadata/feed.h"
 #include "parts.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -13,8 +12,6 @@ static void on_changed(struct mdata *m, void *arg) {
         if (*w)
                 watch_changed(*w);
 }
-
-static void on_end(int signum, void *arg) { loop_stop(arg); }
 
 /* A socket per running check: as many as the system lets us have. */
 static void raise_limit(void) {
@@ -33,11 +30,9 @@ static int serve(const struct opts *o, struct loop *l, struct mdata *m, struct w
         if (!f)
                 return -EINVAL;
         watch_changed(*w);              /* what the file held */
-        struct signal_watch *watches[] = { signal_watch_new(l, SIGTERM, on_end, l), signal_watch_new(l, SIGINT, on_end, l) };
+        struct part_signals signals = part_signals(l, NULL, NULL);
         log_info("health checks started", NULL);
-        loop_run(l);
-        for (size_t i = 0; i < ARRAY_LEN(watches); i++)
-                signal_watch_free(watches[i]);
+        part_run(l, &signals);
         return 0;
 }
 

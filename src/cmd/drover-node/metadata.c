@@ -5,7 +5,6 @@
 #include "node/netlink/rtnetlink.h"
 #include "parts.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 struct metadata { struct loop *loop; struct feed *feed; struct md_service *service; };
@@ -27,8 +26,6 @@ static void on_hangup(int signum, void *arg) {
         if (reload(&err, arg) < 0)
                 log_warning("metadata file not read again", "error", err.message, NULL);
 }
-
-static void on_end(int signum, void *arg) { loop_stop(arg); }
 
 /* 169.254.169.250/32 on the interface that answers for it. */
 static int add_address(const char *interface, const char *address, struct dr_error *err) {
@@ -77,12 +74,8 @@ static int serve(const struct opts *o, struct metadata *md, struct mdata *m, str
         int r = listen_all(o, md, err);
         if (r < 0)
                 return r;
-        struct signal_watch *watches[] = {
-                signal_watch_new(md->loop, SIGTERM, on_end, md->loop), signal_watch_new(md->loop, SIGINT, on_end, md->loop), signal_watch_new(md->loop, SIGHUP, on_hangup, md),
-        };
-        loop_run(md->loop);
-        for (size_t i = 0; i < ARRAY_LEN(watches); i++)
-                signal_watch_free(watches[i]);
+        struct part_signals signals = part_signals(md->loop, on_hangup, md);
+        part_run(md->loop, &signals);
         return 0;
 }
 

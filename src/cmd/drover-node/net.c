@@ -4,11 +4,9 @@
 #include "node/net/vxlan.h"
 #include "parts.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 static void on_hangup(int signum, void *arg) { vxlan_reload(arg); }
-static void on_end(int signum, void *arg) { loop_stop(arg); }
 
 static int serve(const struct opts *o, struct loop *l, struct dr_error *err) {
         AUTO(vxlan_free) struct vxlan *v = NULL;
@@ -25,13 +23,9 @@ static int serve(const struct opts *o, struct loop *l, struct dr_error *err) {
         r = vxlan_new(l, &cfg, &v, err);
         if (r < 0)
                 return r;
-        struct signal_watch *watches[] = {
-                signal_watch_new(l, SIGTERM, on_end, l), signal_watch_new(l, SIGINT, on_end, l), signal_watch_new(l, SIGHUP, on_hangup, v),
-        };
+        struct part_signals signals = part_signals(l, on_hangup, v);
         log_info("vxlan started", "version", DROVER_VERSION, "network", cfg.network, NULL);
-        loop_run(l);
-        for (size_t i = 0; i < ARRAY_LEN(watches); i++)
-                signal_watch_free(watches[i]);
+        part_run(l, &signals);
         return 0;
 }
 

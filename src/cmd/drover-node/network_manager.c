@@ -3,16 +3,9 @@
 #include "node/netmgr/netmgr.h"
 #include "parts.h"
 
-#include <signal.h>
 #include <stdio.h>
 
-static void on_end(int signum, void *arg) { loop_stop(arg); }
 static void on_hangup(int signum, void *arg) { netmgr_reload(arg); }
-
-static int fail(const struct dr_error *err) {
-        fprintf(stderr, "drover-node: %s\n", err->message);
-        return 1;
-}
 
 static int run(const struct opts *o, void *context) {
         struct dr_error err = { 0 };
@@ -22,15 +15,13 @@ static int run(const struct opts *o, void *context) {
         };
         AUTO(loop_free) struct loop *l = loop_new();
         if (opts_bool(o, "uninstall"))
-                return netmgr_uninstall(l, &cfg, &err) < 0 ? fail(&err) : 0;
+                return netmgr_uninstall(l, &cfg, &err) < 0 ? part_fail(&err) : 0;
         struct netmgr *n = netmgr_new(l, &cfg, &err);
         if (!n)
-                return fail(&err);
-        struct signal_watch *watches[] = { signal_watch_new(l, SIGTERM, on_end, l), signal_watch_new(l, SIGINT, on_end, l), signal_watch_new(l, SIGHUP, on_hangup, n) };
+                return part_fail(&err);
+        struct part_signals signals = part_signals(l, on_hangup, n);
         log_info("network manager started", "version", DROVER_VERSION, NULL);
-        loop_run(l);
-        for (size_t i = 0; i < ARRAY_LEN(watches); i++)
-                signal_watch_free(watches[i]);
+        part_run(l, &signals);
         netmgr_free(n);
         return 0;
 }

@@ -32,13 +32,9 @@ int env_template_find(struct cli *c, const char *word, struct json_object **ret)
 }
 
 int env_template_read(struct cli *c, const char *file, struct json_object **ret) {
-        bool standard_input = str_eq(file, "-");
-        auto_close int opened = standard_input ? -1 : open(file, O_RDONLY | O_CLOEXEC);
         auto_free char *text = NULL;
         size_t n;
-        if (!standard_input && opened < 0)
-                return dr_fail(&c->err, errno == ENOENT ? DR_E_NOT_FOUND : DR_E_INTERNAL, NULL, "could not open \"%s\": %m", file);
-        int r = fd_read_all(standard_input ? STDIN_FILENO : opened, file, ENV_TEMPLATE_FILE_BYTES_MAX, &text, &n, &c->err);
+        int r = fd_read_path(file, ENV_TEMPLATE_FILE_BYTES_MAX, &text, &n, &c->err);
         return r < 0 ? r : catalog_project_parse(text, n, file, ret, &c->err);
 }
 

@@ -166,13 +166,9 @@ int questions_answer(const struct questions_config *cfg, struct json_object **re
 }
 
 static int read_file(const char *file, struct json_object **ret, struct dr_error *err) {
-        bool standard_input = str_eq(file, "-");
-        auto_close int opened = standard_input ? -1 : open(file, O_RDONLY | O_CLOEXEC);
         auto_free char *text = NULL;
         size_t n;
-        if (!standard_input && opened < 0)
-                return dr_fail(err, errno == ENOENT ? DR_E_NOT_FOUND : DR_E_INTERNAL, NULL, "could not open \"%s\": %m", file);
-        int r = fd_read_all(standard_input ? STDIN_FILENO : opened, file, QUESTIONS_FILE_BYTES_MAX, &text, &n, err);
+        int r = fd_read_path(file, QUESTIONS_FILE_BYTES_MAX, &text, &n, err);
         return r < 0 ? r : answers_parse(file, text, n, ret, err);
 }
 

@@ -115,3 +115,18 @@ int rollout_attach(struct cli *c, struct json_object **stack) {
         }
         return rollout_look(c, stack);
 }
+
+int rollout_end(struct cli *c, enum res_type type, const struct rollout_end *ends, size_t n, const char *watch) {
+        AUTO(json_free) struct json_object *resource = NULL;
+        auto_free char *text = dr_xasprintf("It goes on without this command: \"%s\" shows how far it is.", watch);
+        int r = cli_connect_project(c);
+        if (r >= 0)
+                r = lookup(c->api, opts_args(c->opts, NULL)[0], (unsigned) BIT(type), &resource, &c->err);
+        rollout_on_interrupt(text);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                if (str_eq(opts_command(c->opts)->name, ends[i].verb))
+                        r = rollout_act(c, &resource, ends[i].action, NULL, ends[i].state, opts_bool(c->opts, "detach"));
+        if (r >= 0)
+                printf("%s\n", json_str(resource, "id", ""));
+        return r;
+}

@@ -20,3 +20,8 @@ int rollout_act(struct cli *c, struct json_object **resource, const char *action
 int rollout_attach(struct cli *c, struct json_object **stack);
 /* GETs a resource again. */
 int rollout_look(struct cli *c, struct json_object **resource);
+
+/* A verb that ends an upgrade or goes on with it, its action, and the state in which that rests; NULL: any. */
+struct rollout_end { const char *verb, *action, *state; };
+/* Does what the command's name says to the resource that its first argument names, and prints its id. watch: what shows how far it is. */
+int rollout_end(struct cli *c, enum res_type type, const struct rollout_end *ends, size_t n, const char *watch);

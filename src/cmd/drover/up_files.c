@@ -21,18 +21,6 @@ struct reader {
         struct json_object *env;        /* of the env file; NULL: none */
 };
 
-static int read_text(const char *path, char **ret, size_t *ret_len, struct dr_error *err) {
-        bool standard_input = str_eq(path, "-");
-        auto_close int opened = standard_input ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-        int fd = standard_input ? STDIN_FILENO : opened;
-        struct stat st;
-        if (fd < 0)
-                return dr_fail(err, errno == ENOENT ? DR_E_NOT_FOUND : DR_E_INTERNAL, NULL, "could not open \"%s\": %m", path);
-        if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-                return dr_fail(err, DR_E_INVALID_FORMAT, NULL, "\"%s\" is a folder", path);
-        return fd_read_all(fd, path, UP_FILE_BYTES_MAX, ret, ret_len, err);
-}
-
 static int add_doc(struct reader *rd, const char *path, struct dr_error *err) {
         struct doc d = { 0 };
         if (rd->docs.n >= COMPOSE_DOCS_MAX)
@@ -40,7 +28,7 @@ static int add_doc(struct reader *rd, const char *path, struct dr_error *err) {
         for (size_t i = 0; i < rd->docs.n; i++)
                 if (str_eq(rd->docs.v[i].path, path))
                         return 0;
-        int r = read_text(path, &d.text, &d.len, err);
+        int r = fd_read_path(path, UP_FILE_BYTES_MAX, &d.text, &d.len, err);
         if (r < 0)
                 return r;
         d.path = dr_xstrdup(path);
@@ -76,7 +64,7 @@ static int add_docs(struct reader *rd, const struct up_files_config *cfg, struct
 static int read_env_file(struct reader *rd, const char *path, struct dr_error *err) {
         auto_free char *text = NULL;
         size_t len;
-        int r = read_text(path, &text, &len, err);
+        int r = fd_read_path(path, UP_FILE_BYTES_MAX, &text, &len, err);
         return r < 0 ? r : answers_parse(path, text, len, &rd->env, err);
 }
 

@@ -115,20 +115,11 @@ static int run_upgrade(const struct opts *o, void *context) {
 
 /* Verb, action, and the state in which it ends. */
 static int run_end(const struct opts *o, void *context) {
-        static const struct { const char *verb, *action, *state; } ends[] = {
+        static const struct rollout_end ends[] = {
                 { "finish", "finishupgrade", "active" }, { "rollback", "rollback", "active" }, { "cancel", "cancelupgrade", "canceled-upgrade" },
                 { "continue", "continueupgrade", "upgraded" },
         };
-        struct cli *c = context;
-        AUTO(json_free) struct json_object *service = NULL;
-        int r = find(c, &service);
-        rollout_on_interrupt("It goes on without this command: \"drover ps\" shows how far it is.");
-        for (size_t i = 0; r >= 0 && i < ARRAY_LEN(ends); i++)
-                if (str_eq(opts_command(o)->name, ends[i].verb))
-                        r = rollout_act(c, &service, ends[i].action, NULL, ends[i].state, opts_bool(o, "detach"));
-        if (r >= 0)
-                printf("%s\n", json_str(service, "id", ""));
-        return r;
+        return rollout_end(context, RES_SERVICE, ends, ARRAY_LEN(ends), "drover ps");
 }
 
 #define END_VERB(variable, verb, text)                                                                                                  \

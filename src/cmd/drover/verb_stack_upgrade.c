@@ -51,19 +51,10 @@ static int run_upgrade(const struct opts *o, void *context) {
 
 /* Verb, action, and where it ends. */
 static int run_end(const struct opts *o, void *context) {
-        static const struct { const char *verb, *action, *state; } ends[] = {
+        static const struct rollout_end ends[] = {
                 { "finish", "finishupgrade", "active" }, { "rollback", "rollback", "active" }, { "cancel", "cancelupgrade", NULL },
         };
-        struct cli *c = context;
-        AUTO(json_free) struct json_object *stack = NULL;
-        int r = find(c, &stack);
-        rollout_on_interrupt("It goes on without this command: \"drover stacks\" shows how far it is.");
-        for (size_t i = 0; r >= 0 && i < ARRAY_LEN(ends); i++)
-                if (str_eq(opts_command(o)->name, ends[i].verb))
-                        r = rollout_act(c, &stack, ends[i].action, NULL, ends[i].state, opts_bool(o, "detach"));
-        if (r >= 0)
-                printf("%s\n", json_str(stack, "id", ""));
-        return r;
+        return rollout_end(context, RES_STACK, ends, ARRAY_LEN(ends), "drover stacks");
 }
 
 const struct opt_command stack_upgrade = {
